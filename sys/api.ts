@@ -61,6 +61,11 @@ export class DatagramBatch {
   /** Payload bytes that fit in one slot, not counting headroom and tailroom. */
   readonly slotBytes: number;
   readonly arena: Uint8Array;
+  /**
+   * Where `arena[0]` lies in native memory, below 2^31 so that adding to it stays a small integer; 0 when it is ordinary
+   * memory, which native code must not keep. Set by the backend that mapped the arena.
+   */
+  arenaAddress = 0;
   readonly view: DataView;
   readonly offset: Uint32Array;
   readonly length: Uint16Array;
