@@ -56,7 +56,7 @@ export class DatagramBatch {
   count = 0;
   /** How many datagrams fit. */
   readonly slots: number;
-  /** Bytes from one slot's home to the next; 0 where slots are not equally spaced (coalesced receive). */
+  /** Bytes from one slot's home to the next; 0 where slots are not equally spaced (coalesced receive: no headroom). */
   readonly strideBytes: number;
   /** Payload bytes that fit in one slot, not counting headroom and tailroom. */
   readonly slotBytes: number;
@@ -75,11 +75,18 @@ export class DatagramBatch {
   /** Local address that each datagram was sent to, `ADDRESS_BYTES` a slot; null unless asked for. */
   readonly localAddress: Uint8Array | null;
 
-  constructor(arena: Uint8Array, slots: number, slotBytes: number, columns: BatchColumns = {}) {
+  constructor(
+    arena: Uint8Array,
+    slots: number,
+    slotBytes: number,
+    columns: BatchColumns = {},
+    memory: BatchMemory = {},
+  ) {
     this.slots = slots;
     this.slotBytes = slotBytes;
-    this.strideBytes = slotStrideBytes(slotBytes);
+    this.strideBytes = memory.coalesced ? 0 : slotStrideBytes(slotBytes);
     this.arena = arena;
+    this.arenaAddress = memory.address ?? 0;
     this.view = new DataView(arena.buffer, arena.byteOffset, arena.byteLength);
     this.offset = new Uint32Array(slots);
     this.length = new Uint16Array(slots);
@@ -109,6 +116,14 @@ export class DatagramBatch {
 export interface BatchColumns {
   readonly receivedAt?: boolean;
   readonly localAddress?: boolean;
+}
+
+/** What a backend says about the memory under a batch. */
+export interface BatchMemory {
+  /** Address of the arena's first byte, where it is native memory. */
+  readonly address?: number;
+  /** Datagrams lie wherever the kernel put them: the arena need not hold `slots` strides, and `home()` means nothing. */
+  readonly coalesced?: boolean;
 }
 
 /** Bytes of one slot with its headroom and tailroom, rounded up to a cache line. */
