@@ -1,0 +1,107 @@
+/** A kernel that takes no more datagrams: what it did not take stays, in order, and nobody spins meanwhile. */
+
+import { expect } from 'vitest';
+import type { DatagramSocket } from '../../sys/api.ts';
+import { EDGE, ONESHOT, READABLE, WRITABLE } from '../../sys/api.ts';
+import { append } from './outside.ts';
+import type { WorkbenchTest } from './workbench.ts';
+import { numbered, numbersOf, PATIENCE_MICROS, SILENCE_MICROS, upTo } from './workbench.ts';
+
+/** Datagrams that fill every blocked way out here, and bytes of each: beneath any MTU. */
+const MANY = 200;
+const SIZE_BYTES = 1000;
+
+export function congestionTests(test: WorkbenchTest): void {
+  for (const gso of [true, false]) {
+    test.needing(
+      ['congestion'],
+      `keeps what was not taken in order and loses nothing, with gso ${gso ? 'allowed' : 'off'}`,
+      async (workbench) => {
+        const way = await workbench.congest({ txSlots: 64, sendBufferBytes: 8192, gso });
+        let next = 0;
+        let taken = 0;
+        for (let round = 0; round < MANY && way.socket.tx.count < 64; round++) {
+          while (!way.socket.tx.full) append(way.socket, way.receiver.localAddress, numbered(next++, SIZE_BYTES));
+          const before = way.socket.tx.count;
+          const left = way.socket.flush();
+          expect(way.socket.tx.count).toBe(before - left);
+          taken += left;
+        }
+        expect(way.socket.tx.count).toBe(64);
+        expect(firstNumbers(way.socket)).toEqual(upTo(64).map((index) => taken + index));
+        expect(way.socket.stats.sendBlocked).toBeGreaterThan(0);
+        expect(way.socket.stats.datagramsOut).toBe(taken);
+
+        await way.release();
+        await workbench.sendAll(way.socket, way.receiver.localAddress, []);
+        expect(numbersOf(await workbench.collect(way.receiver, next))).toEqual(upTo(next));
+        expect(way.socket.stats.datagramsOut).toBe(next);
+      },
+    );
+  }
+
+  for (const [mode, interest] of [
+    ['level', WRITABLE],
+    ['edge', WRITABLE | EDGE],
+    ['one-shot', WRITABLE | ONESHOT],
+  ] as const) {
+    test.needing(['congestion'], `wakes for writable when there is room again (${mode})`, async (workbench) => {
+      const way = await workbench.congest({ txSlots: 64, sendBufferBytes: 8192 });
+      fill(way.socket, way.receiver.localAddress);
+      const poller = workbench.openPoller();
+      poller.add(way.socket, 5, interest);
+      expect(await workbench.settle(poller, SILENCE_MICROS)).toBe(0);
+      await way.release();
+      expect(await workbench.settle(poller, 5 * PATIENCE_MICROS)).toBe(1);
+      expect([poller.keys[0], poller.flags[0]]).toEqual([5, WRITABLE]);
+      expect(way.socket.flush()).toBeGreaterThan(0);
+    });
+  }
+
+  test.needing(['congestion'], 'receives while its way out is blocked', async (workbench) => {
+    const way = await workbench.congest({ txSlots: 64, sendBufferBytes: 8192 });
+    fill(way.socket, way.receiver.localAddress);
+    const poller = workbench.openPoller();
+    poller.add(way.socket, 5, WRITABLE | READABLE);
+    expect(await workbench.settle(poller, SILENCE_MICROS)).toBe(0);
+    expect(way.socket.receive()).toBe(0);
+  });
+
+  test.needing(
+    ['congestion', 'cpu'],
+    'uses less than 1 % of a CPU while it waits for a blocked way out',
+    async (workbench) => {
+      const way = await workbench.congest({ txSlots: 64, sendBufferBytes: 8192 });
+      fill(way.socket, way.receiver.localAddress);
+      const poller = workbench.openPoller();
+      poller.add(way.socket, 5, WRITABLE);
+      await workbench.settle(poller, SILENCE_MICROS); // compiles what is about to be measured
+      const { clock } = workbench.sys;
+      const start = clock.now();
+      const before = process.cpuUsage();
+      let wakes = 0;
+      for (let left = 1_000_000; left > 0; left = start + 1_000_000 - clock.now()) {
+        await workbench.settle(poller, left);
+        wakes++;
+      }
+      const used = process.cpuUsage(before);
+      const share = (used.user + used.system) / (clock.now() - start);
+      expect(wakes).toBeLessThan(20);
+      expect(share).toBeLessThan(0.01);
+    },
+  );
+}
+
+/** Appends and flushes until the kernel takes nothing more and `tx` is full. */
+function fill(socket: DatagramSocket, to: Uint8Array): void {
+  for (let round = 0; round < MANY; round++) {
+    while (!socket.tx.full) append(socket, to, numbered(0, SIZE_BYTES));
+    if (socket.flush() === 0) return;
+  }
+  throw new Error('the way out never filled up');
+}
+
+function firstNumbers(socket: DatagramSocket): number[] {
+  const { tx } = socket;
+  return upTo(tx.count).map((slot) => tx.view.getUint32(tx.offset[slot]!, true));
+}
