@@ -1,0 +1,197 @@
+/**
+ * The way of a packet, as one short loop: the only place where the kernel's sockets and the protocol meet.
+ *
+ * One turn:
+ *
+ *  1. receive    take datagrams from the socket, a bounded number of rounds
+ *  2. drain      hand the game what came: connects, messages, disconnects
+ *  3. tick       step the game, when it is due
+ *  4. advance    fire the protocol's timers, drain again
+ *  5. transmit   pack, seal and flush until nothing is due or the kernel is full
+ *  6. wait       for a datagram, for room, or for the next deadline
+ *
+ * Two wake policies. `arrival`: a datagram wakes the loop (lowest latency; clients, relays). `tick`: nothing but the
+ * clock wakes it; between ticks datagrams wait in the kernel. On a loaded server wake-ups on arrival cost half as much
+ * again as all other work, so `tick` is a server's default.
+ */
+
+import type { Clock, DatagramSocket, Micros } from '../sys/api.ts';
+import { NEVER, READABLE, WRITABLE } from '../sys/api.ts';
+import type { Endpoint } from '../transport/endpoint.ts';
+import type { Registration } from './executor/reactor.ts';
+import type { Runtime } from './executor/runtime.ts';
+import type { TaskBody } from './executor/task.ts';
+import type { TickClock } from './tick-clock.ts';
+
+/** When a drive wakes up by itself. */
+export type WakePolicy = 'arrival' | 'tick';
+
+/**
+ * Full receive batches taken in one turn before others get theirs. When the bound is hit the loop queues itself again,
+ * so nothing is left behind under edge triggering.
+ */
+const RECEIVE_ROUNDS_MAX = 16;
+
+/** Flushes in one turn before others get theirs. */
+const TRANSMIT_ROUNDS_MAX = 256;
+
+/** How long a closing drive tries to get its last datagrams out. */
+const CLOSE_MICROS_MAX = 1_000_000;
+
+/** What a drive steps besides its endpoint. */
+export interface DriveGame {
+  /** A step of the game. */
+  tick(tick: number): void;
+  /** After a turn in which the game stepped: what it took from wake-up to the last send, and how late it started. */
+  ticked(tick: number, durationMicros: Micros, latenessMicros: Micros): void;
+}
+
+export interface DriveOptions<Sink> {
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly socket: DatagramSocket;
+  readonly endpoint: Endpoint<Sink>;
+  readonly sink: Sink;
+  readonly game: DriveGame;
+  readonly ticks: TickClock;
+  readonly wake: WakePolicy;
+}
+
+export class Drive<Sink> {
+  readonly #clock: Clock;
+  readonly #socket: DatagramSocket;
+  readonly #endpoint: Endpoint<Sink>;
+  readonly #sink: Sink;
+  readonly #game: DriveGame;
+  readonly #ticks: TickClock;
+  readonly #onArrival: boolean;
+  readonly #runtime: Runtime;
+  readonly #registration: Registration;
+  #inTurn = false;
+  #closeBy: Micros = NEVER;
+
+  constructor(options: DriveOptions<Sink>) {
+    this.#runtime = options.runtime;
+    this.#clock = options.clock;
+    this.#socket = options.socket;
+    this.#endpoint = options.endpoint;
+    this.#sink = options.sink;
+    this.#game = options.game;
+    this.#ticks = options.ticks;
+    this.#onArrival = options.wake === 'arrival';
+    this.#registration = options.runtime.reactor.register(options.socket);
+  }
+
+  /** The loop, a task for the runtime. Ends after `close()`, or by cancellation; then the socket is closed. */
+  *run(): TaskBody<void> {
+    try {
+      for (;;) {
+        const more = this.#turn();
+        if (this.#isFinished()) return;
+        if (more) yield* this.#runtime.yieldNow();
+        else yield* this.#wait();
+      }
+    } finally {
+      this.#registration.close();
+      this.#socket.close();
+    }
+  }
+
+  /** Something was queued from outside a turn: send it now rather than at the next wake-up (arrival policy only). */
+  poke(): void {
+    if (this.#onArrival && !this.#inTurn) this.#registration.wake();
+  }
+
+  /** Sends what the endpoint still has to say (its goodbyes, already queued), then ends the loop; at most a second. */
+  close(): void {
+    if (this.#closeBy === NEVER) this.#closeBy = this.#clock.now() + CLOSE_MICROS_MAX;
+    if (!this.#inTurn) this.#registration.wake();
+  }
+
+  /** One turn without the waiting. Returns whether there is more to do at once. */
+  #turn(): boolean {
+    this.#inTurn = true;
+    try {
+      const start = this.#clock.now();
+      const moreToReceive = this.#receive(start);
+      const tick = this.#tick();
+      const now = this.#advance();
+      const moreToSend = this.#transmit(now);
+      if (tick >= 0) this.#game.ticked(tick, this.#clock.now() - start, this.#lateness);
+      return moreToReceive || moreToSend;
+    } finally {
+      this.#inTurn = false;
+    }
+  }
+
+  /** Steps 1 and 2. Returns whether the bound was hit, so that more may be waiting. */
+  #receive(start: Micros): boolean {
+    const unixSeconds = this.#clock.unixSeconds();
+    let now = start;
+    for (let round = 0; round < RECEIVE_ROUNDS_MAX; round++) {
+      if (this.#socket.receive() === 0) return false;
+      this.#endpoint.receive(this.#socket.rx, now, unixSeconds);
+      this.#endpoint.drain(this.#sink);
+      now = this.#clock.now(); // the game's callbacks ran
+    }
+    return true;
+  }
+
+  #lateness: Micros = 0;
+
+  /** Step 3. Returns the number of the last tick done, or -1. */
+  #tick(): number {
+    if (this.#closeBy !== NEVER) return -1;
+    const now = this.#clock.now();
+    const due = this.#ticks.deadline;
+    let last = -1;
+    for (let tick = this.#ticks.take(now); tick >= 0; tick = this.#ticks.take(now)) {
+      this.#game.tick(tick);
+      last = tick;
+    }
+    if (last >= 0) this.#lateness = now - due;
+    return last;
+  }
+
+  /** Step 4. */
+  #advance(): Micros {
+    this.#endpoint.advance(this.#clock.now());
+    this.#endpoint.drain(this.#sink);
+    return this.#clock.now();
+  }
+
+  /** Step 5. Returns whether there is more to send and room for it. */
+  #transmit(now: Micros): boolean {
+    const tx = this.#socket.tx;
+    for (let round = 0; round < TRANSMIT_ROUNDS_MAX; round++) {
+      this.#endpoint.transmit(tx, now);
+      if (tx.count === 0) return false;
+      const wasFull = tx.full;
+      this.#socket.flush();
+      if (tx.count > 0) return false; // the kernel is full: wait for room
+      if (!wasFull) return false;
+    }
+    return true;
+  }
+
+  /**
+   * Step 6. While the kernel is full only room counts: a protocol deadline that has passed cannot be met by looking
+   * again, and a loop that tried would spin.
+   */
+  *#wait(): TaskBody<void> {
+    if (this.#socket.tx.count > 0) {
+      this.#registration.want(WRITABLE);
+      yield* this.#registration.ready(Math.min(this.#ticks.deadline, this.#closeBy));
+      return;
+    }
+    this.#registration.want(this.#onArrival ? READABLE : 0);
+    const protocol = this.#onArrival || this.#ticks.deadline === NEVER ? this.#endpoint.deadline() : NEVER;
+    yield* this.#registration.ready(Math.min(this.#ticks.deadline, protocol, this.#closeBy));
+  }
+
+  #isFinished(): boolean {
+    if (this.#closeBy === NEVER) return false;
+    const silent = this.#socket.tx.count === 0 && this.#endpoint.deadline() > this.#clock.now();
+    return silent || this.#clock.now() >= this.#closeBy;
+  }
+}

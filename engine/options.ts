@@ -1,0 +1,147 @@
+/** What may be set on a server and a client: meaning, unit, default and why. Checked once, here. */
+
+import type { Channels } from './channels.ts';
+import type { WakePolicy } from './drive.ts';
+import { ConfigError } from './errors.ts';
+import type { Peer } from './peer.ts';
+
+/** Bytes of a private key. */
+export const PRIVATE_KEY_BYTES = 32;
+
+/** What `admit` answers: nothing or true lets the peer in, a text refuses it and is shown to it. */
+export type Admission = undefined | void | true | string;
+
+export interface ServerOptions<C extends Channels> {
+  /** UDP port; 0 lets the system choose (`server.port` tells). */
+  readonly port: number;
+  /** Address or name to bind. Default 127.0.0.1: a server that strangers can reach is a decision (`0.0.0.0` or `::`). */
+  readonly host?: string;
+  /**
+   * Addresses as players dial them and as their tokens list them (`203.0.113.7:40000`), at most 32. Default: the bound
+   * address. Must be given when `host` is a wildcard or the server is behind a NAT: a token for other servers is refused.
+   */
+  readonly publicAddresses?: readonly string[];
+  /** Number of this game and version, 0 .. 2^64 - 1: other games' clients are not heard. Default 0. */
+  readonly protocolId?: bigint | number;
+  /** The 32 bytes shared with whoever mints tokens. One, or two while a key is being replaced. */
+  readonly privateKey?: Uint8Array | readonly [Uint8Array, Uint8Array];
+  /** Development only: no private key, anybody on this machine may connect. Refused on other than loopback addresses. */
+  readonly insecure?: boolean;
+  readonly channels: C;
+  /** Steps of the game a second. Default 60; 0: no ticks. */
+  readonly tickRateHz?: number;
+  /** Clients at once, 1 .. 16,384. Default 256. A further one is told that the server is full. */
+  readonly maxClients?: number;
+  /**
+   * Decides on each client that proved its token. May take its time (a database), the client waits meanwhile, up to its
+   * timeout. Return a text to refuse, and the client sees it. An exception refuses too, and goes to `error`.
+   */
+  readonly admit?: (peer: Peer<C>) => Admission | Promise<Admission>;
+  /** When the server wakes up. Default 'tick': cheapest by far under load; 'arrival' answers at once (relays, turn-based). */
+  readonly wake?: WakePolicy;
+  /**
+   * Longest lifetime of a token in seconds, as the backend mints them. Default 300. After a start, tokens that may be
+   * older than it are refused, since this process cannot know which of them were already used.
+   */
+  readonly tokenLifetimeMaxSeconds?: number;
+  /** SO_RCVBUF in bytes. Default 4 MiB: one tick of a full server, with room for a flood. */
+  readonly receiveBufferBytes?: number;
+  readonly sendBufferBytes?: number;
+  /** Several processes may share the port. Default false. */
+  readonly reusePort?: boolean;
+  /** Messages that may wait for one peer. Default 256. */
+  readonly backlogMax?: number;
+  /** Overwrite message bytes after their callback, to find views that were kept. Default: NODE_ENV is 'development'. */
+  readonly development?: boolean;
+}
+
+/** Try again after a lost connection. */
+export interface ReconnectOptions {
+  /** Attempts before giving up. Default 10. */
+  readonly attemptsMax?: number;
+  /** Wait before the first attempt, doubled each time up to 5 s, with a random share so that not all come at once. Default 250,000. */
+  readonly delayMicros?: number;
+}
+
+export interface ClientOptions<C extends Channels> {
+  /**
+   * The connect token (2,048 bytes) from the game's backend, or a function that fetches one. Reconnecting needs the
+   * function: a token that has connected once is spent.
+   */
+  readonly token?: Uint8Array | (() => Uint8Array | Promise<Uint8Array>);
+  /** Development only, instead of a token: connect to an `insecure` server at this address. */
+  readonly insecureAddress?: string;
+  readonly protocolId?: bigint | number;
+  readonly channels: C;
+  /** Steps of the game a second; default 0: no ticks. */
+  readonly tickRateHz?: number;
+  /** Reconnect by itself after a timeout or the server's shutdown. Default: no. */
+  readonly reconnect?: boolean | ReconnectOptions;
+  readonly backlogMax?: number;
+  readonly development?: boolean;
+}
+
+export const SERVER_DEFAULTS: {
+  readonly host: string;
+  readonly tickRateHz: number;
+  readonly maxClients: number;
+  readonly tokenLifetimeMaxSeconds: number;
+  readonly receiveBufferBytes: number;
+} = Object.freeze({
+  host: '127.0.0.1',
+  tickRateHz: 60,
+  maxClients: 256,
+  tokenLifetimeMaxSeconds: 300,
+  receiveBufferBytes: 4 << 20,
+});
+
+export const RECONNECT_DEFAULTS: Required<ReconnectOptions> = Object.freeze({ attemptsMax: 10, delayMicros: 250_000 });
+
+const CLIENTS_MAX = 16_384;
+const TICK_RATE_MAX_HZ = 1000;
+const PROTOCOL_ID_MAX = (1n << 64n) - 1n;
+
+/** The protocol id as netcode wants it. */
+export function checkProtocolId(given: bigint | number | undefined): bigint {
+  if (given === undefined) return 0n;
+  const id = typeof given === 'bigint' ? given : Number.isSafeInteger(given) ? BigInt(given) : -1n;
+  if (id < 0n || id > PROTOCOL_ID_MAX) throw new ConfigError('protocolId', 'give a whole number from 0 to 2^64 - 1');
+  return id;
+}
+
+/** Throws ConfigError unless `value` is a whole number in the range. */
+export function checkRange(field: string, value: number, min: number, max: number): number {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new ConfigError(field, `${value} is not a whole number from ${min} to ${max}`);
+  }
+  return value;
+}
+
+export function checkTickRate(rateHz: number): number {
+  if (!(rateHz >= 0 && rateHz <= TICK_RATE_MAX_HZ)) {
+    throw new ConfigError('tickRateHz', `${rateHz} is not a number from 0 (no ticks) to ${TICK_RATE_MAX_HZ}`);
+  }
+  return rateHz;
+}
+
+export function checkMaxClients(count: number): number {
+  return checkRange('maxClients', count, 1, CLIENTS_MAX);
+}
+
+/** The one or two private keys of a server. */
+export function checkPrivateKeys(given: Uint8Array | readonly Uint8Array[] | undefined): readonly Uint8Array[] {
+  const keys = given === undefined ? [] : given instanceof Uint8Array ? [given] : [...given];
+  if (keys.length === 0) {
+    throw new ConfigError(
+      'privateKey',
+      'give the 32 bytes shared with whoever mints tokens (generatePrivateKey() makes them), or insecure: true while developing',
+    );
+  }
+  if (keys.length > 2) throw new ConfigError('privateKey', 'at most two keys are valid at once, the new and the old');
+  for (const key of keys) {
+    if (key.length !== PRIVATE_KEY_BYTES) {
+      throw new ConfigError('privateKey', `a key is ${PRIVATE_KEY_BYTES} bytes, this one is ${key.length}`);
+    }
+  }
+  return keys;
+}

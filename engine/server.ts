@@ -1,0 +1,366 @@
+/** A game server: peers, channels, ticks. Everything of the protocol is below `drive.ts`. */
+
+import { EventEmitter } from 'eventemitter3';
+import { type DatagramSocket, formatAddress, isIPv4, portOf, type SocketStats } from '../sys/api.ts';
+import type { SendResult } from '../transport/channel/send-queue.ts';
+import type { DisconnectReason } from '../transport/endpoint.ts';
+import { ServerEndpoint } from '../transport/server-endpoint.ts';
+import { type Channels, ChannelTable, type Incoming, type Outgoing } from './channels.ts';
+import { type EngineContext, resolveAddress, resolveEndpointText } from './context.ts';
+import { Drive } from './drive.ts';
+import { ConfigError } from './errors.ts';
+import type { Task } from './executor/task.ts';
+import { sharedContext } from './open.ts';
+import {
+  checkMaxClients,
+  checkPrivateKeys,
+  checkProtocolId,
+  checkRange,
+  checkTickRate,
+  PRIVATE_KEY_BYTES,
+  SERVER_DEFAULTS,
+  type ServerOptions,
+} from './options.ts';
+import { Peer, type PeerOwner } from './peer.ts';
+import { TickClock } from './tick-clock.ts';
+
+/** The arguments of a server's `message`, one tuple a channel: test `channel` and the type of `message` is known. */
+export type ServerMessage<C extends Channels> = {
+  [K in keyof C & string]: [peer: Peer<C>, channel: K, message: Incoming<C[K]>];
+}[keyof C & string];
+
+export interface ServerEvents<C extends Channels> {
+  connect: (peer: Peer<C>) => void;
+  disconnect: (peer: Peer<C>, reason: DisconnectReason) => void;
+  /** The message is borrowed: valid until the listener returns (`message.copy()` to keep it). */
+  message: (...args: ServerMessage<C>) => void;
+  /** A step of the game, numbered from 0. */
+  tick: (tick: number) => void;
+  /** After a turn with a step: what it took from wake-up to the last send, and how late it started. */
+  ticked: (tick: number, durationMicros: number, latenessMicros: number) => void;
+  /** `admit` threw. Without a listener it goes where uncaught errors go. */
+  error: (error: unknown) => void;
+}
+
+/** Datagrams of one receive and of one flush: 256 and 64 cost the same a datagram; a server has the memory. */
+const BATCH_SLOTS = 256;
+const SLOT_BYTES = 2048;
+
+export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
+  readonly #context: EngineContext;
+  readonly #options: ServerOptions<C>;
+  readonly #channels: ChannelTable;
+  readonly #socket: DatagramSocket;
+  readonly #endpoint: ServerEndpoint;
+  readonly #drive: Drive<unknown>;
+  readonly #task: Task<void>;
+  readonly #ticks: TickClock;
+  /** By connection number; present from `admit` to `disconnect`. */
+  readonly #bySlot: (Peer<C> | undefined)[];
+  /** The connected ones, in no order, and where each stands in it. */
+  readonly #connected: Peer<C>[] = [];
+  readonly #position: Int32Array;
+  readonly #owner: PeerOwner;
+  readonly #events: EventEmitter;
+  #receivingFrom: Peer<C> | undefined;
+  #closing: Promise<void> | null = null;
+
+  /** Binds the socket and starts to serve. Rejects with ConfigError (which option) or SysError (port in use, no right). */
+  static async listen<C extends Channels>(
+    options: ServerOptions<C>,
+    context: EngineContext = sharedContext(),
+  ): Promise<Server<C>> {
+    const channels = new ChannelTable(options.channels, options.development ?? isDevelopment());
+    const maxClients = checkMaxClients(options.maxClients ?? SERVER_DEFAULTS.maxClients);
+    const protocolId = checkProtocolId(options.protocolId);
+    const tickRateHz = checkTickRate(options.tickRateHz ?? SERVER_DEFAULTS.tickRateHz);
+    const backlogMax = checkRange('backlogMax', options.backlogMax ?? 256, 1, 65_536);
+    const host = options.host ?? SERVER_DEFAULTS.host;
+    const local = (await resolveAddress(context, 'host', host, options.port))[0]!;
+    const privateKeys = serverKeys(options, local, context);
+    const listed = await publicAddresses(options, local, context);
+    const socket = await context.sys.openUdp(local, {
+      rxSlots: BATCH_SLOTS,
+      txSlots: BATCH_SLOTS,
+      slotBytes: SLOT_BYTES,
+      receiveBufferBytes: options.receiveBufferBytes ?? SERVER_DEFAULTS.receiveBufferBytes,
+      ...(options.sendBufferBytes === undefined ? {} : { sendBufferBytes: options.sendBufferBytes }),
+      reusePort: options.reusePort ?? false,
+    });
+    const { clock, rng } = context.sys;
+    const endpoint = new ServerEndpoint(
+      {
+        protocolId,
+        privateKeys,
+        publicAddresses: listed ?? [socket.localAddress],
+        maxClients,
+        backlogMax,
+        tokenLifetimeMaxSeconds: options.tokenLifetimeMaxSeconds ?? SERVER_DEFAULTS.tokenLifetimeMaxSeconds,
+      },
+      context.sys.openAead(socket.rx.slots, SLOT_BYTES),
+      rng,
+      clock.now(),
+      clock.unixSeconds(),
+    );
+    return new Server(context, options, channels, socket, endpoint, maxClients, new TickClock(tickRateHz, clock.now()));
+  }
+
+  private constructor(
+    context: EngineContext,
+    options: ServerOptions<C>,
+    channels: ChannelTable,
+    socket: DatagramSocket,
+    endpoint: ServerEndpoint,
+    maxClients: number,
+    ticks: TickClock,
+  ) {
+    super();
+    this.#events = this as unknown as EventEmitter;
+    this.#context = context;
+    this.#options = options;
+    this.#channels = channels;
+    this.#socket = socket;
+    this.#endpoint = endpoint;
+    this.#ticks = ticks;
+    this.#bySlot = new Array<Peer<C> | undefined>(maxClients).fill(undefined);
+    this.#position = new Int32Array(maxClients);
+    this.#owner = {
+      sendTo: (id, channel, message) => this.#sendTo(id, channel, message),
+      kick: (id, text) => this.#endpoint.disconnect(id, 'kicked', text, this.#now()),
+    };
+    const receiver = {
+      receiveMessage: (channel: string, message: unknown) =>
+        void this.#events.emit('message', this.#receivingFrom, channel, message),
+    };
+    this.#drive = new Drive({
+      runtime: context.runtime,
+      clock: context.sys.clock,
+      socket,
+      endpoint,
+      ticks,
+      wake: options.wake ?? 'tick',
+      game: {
+        tick: (tick) => void this.#events.emit('tick', tick),
+        ticked: (tick, duration, lateness) => void this.#events.emit('ticked', tick, duration, lateness),
+      },
+      sink: {
+        admit: (connection) => this.#admit(connection),
+        connect: (connection) => this.#connect(connection),
+        message: (connection, channel, bytes, offset, length) => {
+          this.#receivingFrom = this.#bySlot[connection];
+          if (this.#receivingFrom?.connected) channels.deliver(receiver, channel, bytes, offset, length);
+        },
+        disconnect: (connection, reason) => this.#disconnect(connection, reason),
+      },
+    });
+    this.#task = context.runtime.spawn(this.#drive.run(), 'server');
+  }
+
+  /** The bound UDP port. */
+  get port(): number {
+    return portOf(this.#socket.localAddress);
+  }
+
+  /** The bound address, `a.b.c.d:port` or `[ipv6]:port`. */
+  get address(): string {
+    return formatAddress(this.#socket.localAddress);
+  }
+
+  /** The connected peers, in no order. Do not change it; it changes as peers come and go. */
+  get peers(): readonly Peer<C>[] {
+    return this.#connected;
+  }
+
+  /** Steps left out because a turn took too long. */
+  get ticksSkipped(): number {
+    return this.#ticks.skipped;
+  }
+
+  /** Counters of the socket; live. */
+  get socketStats(): Readonly<SocketStats> {
+    return this.#socket.stats;
+  }
+
+  /** Datagrams dropped, by reason; live. */
+  get drops(): Readonly<Record<string, number>> {
+    return this.#endpoint.netcode.drops;
+  }
+
+  /**
+   * Sends a message to every connected peer, or to those that `filter` accepts; it is encoded once. Returns how many
+   * peers could not take it because too much was waiting for them.
+   */
+  broadcast<K extends keyof C & string>(
+    channel: K,
+    message: Outgoing<C[K]>,
+    filter?: (peer: Peer<C>) => boolean,
+  ): number {
+    const peers = this.#connected;
+    if (peers.length === 0) return 0;
+    const cell = this.#channels.encode(this.#endpoint.queue, channel, message);
+    if (cell < 0) return peers.length;
+    let full = 0;
+    for (let i = 0; i < peers.length; i++) {
+      const peer = peers[i]!;
+      if (filter !== undefined && !filter(peer)) continue;
+      if (this.#endpoint.send(peer.id, cell) === 'backlog-full') full++;
+    }
+    this.#endpoint.queue.release(cell);
+    this.#drive.poke();
+    return full;
+  }
+
+  /** Replaces the private keys: while tokens of the old key are still about, give both, the new one first. */
+  setPrivateKeys(...keys: Uint8Array[]): void {
+    if (this.#options.insecure) throw new ConfigError('privateKey', 'an insecure server has no keys to replace');
+    this.#endpoint.netcode.setPrivateKeys(checkPrivateKeys(keys));
+  }
+
+  /** Tells every client that the server stops (with a text), sends the last datagrams, closes the socket. */
+  close(text = ''): Promise<void> {
+    this.#closing ??= this.#close(text);
+    return this.#closing;
+  }
+
+  async #close(text: string): Promise<void> {
+    const now = this.#now();
+    for (const peer of this.#bySlot) if (peer !== undefined) this.#endpoint.disconnect(peer.id, 'shutdown', text, now);
+    this.#drive.close();
+    await this.#context.runtime.promiseOf(this.#task);
+  }
+
+  #sendTo(id: number, channel: string, message: unknown): SendResult {
+    const cell = this.#channels.encode(this.#endpoint.queue, channel, message);
+    if (cell < 0) return 'backlog-full';
+    const result = this.#endpoint.send(id, cell);
+    this.#endpoint.queue.release(cell);
+    this.#drive.poke();
+    return result;
+  }
+
+  #admit(connection: number): void {
+    const { netcode } = this.#endpoint;
+    const userData = netcode.userDataOf(connection).slice();
+    const peer = new Peer<C>(
+      connection,
+      netcode.clientIdOf(connection),
+      userData,
+      netcode.addressOf(connection),
+      this.#owner,
+    );
+    this.#bySlot[connection] = peer;
+    const { admit } = this.#options;
+    if (admit === undefined) {
+      netcode.accept(connection, this.#now());
+      return;
+    }
+    let answer: ReturnType<typeof admit>;
+    try {
+      answer = admit(peer);
+    } catch (error) {
+      this.#refuseAfterError(peer, error);
+      return;
+    }
+    if (answer instanceof Promise) {
+      answer.then(
+        (later) => this.#settle(peer, later),
+        (error: unknown) => this.#refuseAfterError(peer, error),
+      );
+    } else {
+      this.#settle(peer, answer);
+    }
+  }
+
+  #settle(peer: Peer<C>, answer: unknown): void {
+    if (this.#bySlot[peer.id] !== peer) return; // it left while `admit` was thinking
+    if (answer === undefined || answer === true) this.#endpoint.netcode.accept(peer.id, this.#now());
+    else this.#endpoint.netcode.refuse(peer.id, String(answer), this.#now());
+    this.#drive.poke();
+  }
+
+  #refuseAfterError(peer: Peer<C>, error: unknown): void {
+    this.#settle(peer, 'the server could not decide');
+    if (!this.#events.emit('error', error)) this.#context.runtime.executor.onError(error);
+  }
+
+  #connect(connection: number): void {
+    const peer = this.#bySlot[connection]!;
+    peer.begin();
+    this.#position[connection] = this.#connected.length;
+    this.#connected.push(peer);
+    this.#events.emit('connect', peer);
+  }
+
+  #disconnect(connection: number, reason: DisconnectReason): void {
+    const peer = this.#bySlot[connection];
+    if (peer === undefined) return;
+    this.#bySlot[connection] = undefined;
+    if (!peer.connected) return; // refused, or gone before it was let in: the game never saw it connect
+    peer.end();
+    const last = this.#connected.pop()!;
+    if (last !== peer) {
+      this.#connected[this.#position[connection]!] = last;
+      this.#position[last.id] = this.#position[connection]!;
+    }
+    this.#events.emit('disconnect', peer, reason);
+  }
+
+  #now(): number {
+    return this.#context.sys.clock.now();
+  }
+}
+
+function isDevelopment(): boolean {
+  return typeof process !== 'undefined' && process.env['NODE_ENV'] === 'development';
+}
+
+/** The private keys: those given, or the well-known one of development mode, loudly and on loopback only. */
+function serverKeys<C extends Channels>(
+  options: ServerOptions<C>,
+  local: Uint8Array,
+  context: EngineContext,
+): readonly Uint8Array[] {
+  if (!options.insecure) return checkPrivateKeys(options.privateKey);
+  if (options.privateKey !== undefined) throw new ConfigError('insecure', 'leave it out: a private key is given');
+  if (!isLoopback(local)) {
+    throw new ConfigError(
+      'insecure',
+      `refused on ${formatAddress(local)}: without a key anybody can take any player's place; bind 127.0.0.1 or ::1, or give a privateKey`,
+    );
+  }
+  context.warn(
+    `insecure server on ${formatAddress(local)}: no private key, anybody on this machine may connect as anybody. For development only.`,
+  );
+  return [new Uint8Array(PRIVATE_KEY_BYTES)];
+}
+
+/** The addresses that tokens must list; null: the bound one. */
+async function publicAddresses<C extends Channels>(
+  options: ServerOptions<C>,
+  local: Uint8Array,
+  context: EngineContext,
+): Promise<readonly Uint8Array[] | null> {
+  const given = options.publicAddresses ?? [];
+  if (given.length > 32) throw new ConfigError('publicAddresses', `at most 32, these are ${given.length}`);
+  if (given.length > 0) {
+    const resolved = await Promise.all(given.map((text) => resolveEndpointText(context, 'publicAddresses', text)));
+    return resolved.flat();
+  }
+  if (isWildcard(local)) {
+    throw new ConfigError(
+      'publicAddresses',
+      `must be given when host is '${options.host}': the address as players dial it, as in ['203.0.113.7:${options.port}']`,
+    );
+  }
+  return null;
+}
+
+function isLoopback(address: Uint8Array): boolean {
+  return isIPv4(address)
+    ? address[12] === 127
+    : address[15] === 1 && address.subarray(0, 15).every((byte) => byte === 0);
+}
+
+function isWildcard(address: Uint8Array): boolean {
+  return address.subarray(isIPv4(address) ? 12 : 0, 16).every((byte) => byte === 0);
+}
