@@ -86,6 +86,13 @@ export class Executor implements TaskOwner {
     if (unhandled) this.onError(error, task);
   }
 
+  /** Reports the failure of an ended task whose waiter drops it, unless it was reported before or is a cancellation. */
+  reportFailure(task: Task<unknown>): void {
+    if (task.failureReported || !task.done.failed || task.wasCancelled) return;
+    task.failureReported = true;
+    this.onError(task.done.failure, task);
+  }
+
   private throwLater(error: unknown): void {
     this.unreported.push(error);
     this.queue.onOutsideWake?.();

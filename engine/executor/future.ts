@@ -37,6 +37,11 @@ export class Future<T> implements Waitable, Yieldable<T>, Iterator<Waitable, T, 
     return this.state === FAILED;
   }
 
+  /** What it failed with; undefined unless `failed`. */
+  get failure(): unknown {
+    return this.error;
+  }
+
   /** Whether somebody waits now. */
   get awaited(): boolean {
     return this.waiter !== null;

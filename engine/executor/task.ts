@@ -39,6 +39,8 @@ export class Task<T> extends Waker {
   readonly name: string;
   /** Completes with what the body returns, fails with what it throws, fails with `TaskCancelled` after `cancel()`. */
   readonly done: Future<T> = new Future<T>();
+  /** Whether its failure has gone to `Executor.onError`. */
+  failureReported = false;
   private readonly owner: TaskOwner;
   private readonly body: TaskBody<T>;
   private waitingOn: Waitable | null = null;
@@ -54,9 +56,9 @@ export class Task<T> extends Waker {
     this.name = name;
   }
 
-  /** Whether `cancel()` was called before it ended. */
-  get cancelRequested(): boolean {
-    return this.cancelled;
+  /** Whether it has ended by `cancel()`, and not in its own way. */
+  get wasCancelled(): boolean {
+    return this.done.failed && this.done.failure instanceof TaskCancelled;
   }
 
   /**
@@ -121,6 +123,7 @@ export class Task<T> extends Waker {
   private fail(error: unknown): void {
     this.stepping = false;
     const unhandled = !this.done.awaited;
+    this.failureReported = unhandled;
     this.done.fail(error);
     this.owner.ended(this as Task<unknown>, unhandled, error);
   }
