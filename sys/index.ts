@@ -1,0 +1,63 @@
+/**
+ * `tickwire/sys`: the kernel, and the only switch on the platform.
+ *
+ * Above this line nobody asks what system it is: they ask `capabilities`.
+ */
+
+import { chooseAead } from './aead/choose.ts';
+import type { Notifier, Sys } from './api.ts';
+import { SysError } from './api.ts';
+import { SystemClock } from './clock.ts';
+import { SystemRng } from './entropy.ts';
+import { library } from './ffi/library.ts';
+import { EventfdNotifier, isEventfdHandle } from './linux/eventfd-notifier.ts';
+import { LinuxSys, type SharedParts } from './linux/linux-sys.ts';
+
+export * from './api.ts';
+
+/** The backends that `openSys` can give. */
+export type Backend = 'linux' | 'dgram';
+
+/** Options of `openSys`. */
+export interface SysOptions {
+  /** Default: what the environment variable TICKWIRE_SYS names, else the fastest that works here. */
+  readonly backend?: Backend;
+}
+
+/**
+ * Opens this thread's door to the machine.
+ *
+ * @throws SysError where the backend asked for does not work here
+ */
+export function openSys(options: SysOptions = {}): Sys {
+  const shared: SharedParts = {
+    clock: new SystemClock(),
+    rng: new SystemRng(),
+    openAead: (slots, slotBytes) => chooseAead(slots, slotBytes),
+  };
+  switch (options.backend ?? backendOf(process.env.TICKWIRE_SYS)) {
+    case 'linux':
+      return new LinuxSys(shared);
+    case 'dgram':
+      throw new SysError('ENOSYS', 'openSys', 'the dgram backend has not landed yet');
+  }
+}
+
+function backendOf(asked: string | undefined): Backend {
+  if (asked === 'linux' || asked === 'dgram') return asked;
+  if (asked !== undefined && asked !== '') {
+    throw new SysError('EINVAL', 'openSys', `TICKWIRE_SYS is "${asked}": it may be linux or dgram, or unset`);
+  }
+  return linuxWorks() ? 'linux' : 'dgram';
+}
+
+/** Whether the layouts in linux/abi.ts are those of this machine, and koffi loads. */
+function linuxWorks(): boolean {
+  return process.platform === 'linux' && (process.arch === 'x64' || process.arch === 'arm64') && library() !== null;
+}
+
+/** Makes a Notifier of a handle that came from another thread. */
+export function openNotifier(handle: unknown): Notifier {
+  if (isEventfdHandle(handle)) return new EventfdNotifier(handle);
+  throw new TypeError('this is no handle of a Notifier');
+}

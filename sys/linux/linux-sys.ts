@@ -1,0 +1,121 @@
+/** The door to Linux: epoll, and UDP over recvmmsg and sendmmsg. */
+
+import {
+  type Aead,
+  addressOf,
+  type Capabilities,
+  type Clock,
+  DATAGRAM_BYTES_MAX,
+  type DatagramSocket,
+  type Poller,
+  type Rng,
+  type Sys,
+  SysError,
+  type UdpOptions,
+} from '../api.ts';
+import { NativeArena } from '../ffi/arena.ts';
+import { must } from '../ffi/syscall.ts';
+import { AF_INET, AF_INET6, addressWords, SOCKADDR_IN6_BYTES, writeSockaddr } from '../posix/sockaddr.ts';
+import { resolveUdpOptions } from '../posix/udp-options.ts';
+import * as abi from './abi.ts';
+import { linuxCalls } from './calls.ts';
+import { EpollPoller } from './epoll.ts';
+import { type ReceiveKind, ReceiveTable } from './receive-table.ts';
+import { LinuxUdpSocket, setOption } from './udp-socket.ts';
+
+/** What every backend is handed: it is the same on all machines. */
+export interface SharedParts {
+  readonly clock: Clock;
+  readonly rng: Rng;
+  openAead(slots: number, slotBytes: number): Aead;
+}
+
+/** One thread's door to Linux. */
+export class LinuxSys implements Sys {
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly capabilities: Capabilities;
+  private readonly shared: SharedParts;
+  /** Receive batches by kind: sockets of one kind share one. */
+  private readonly receivers = new Map<string, ReceiveTable>();
+
+  /** @throws SysError ENOSYS where koffi cannot load or libc has not the calls */
+  constructor(shared: SharedParts) {
+    this.shared = shared;
+    this.clock = shared.clock;
+    this.rng = shared.rng;
+    this.capabilities = probe();
+  }
+
+  openAead(slots: number, slotBytes: number): Aead {
+    return this.shared.openAead(slots, slotBytes);
+  }
+
+  openPoller(): Poller {
+    return new EpollPoller(() => this.clock.now());
+  }
+
+  async openUdp(local: Uint8Array, options: UdpOptions = {}): Promise<DatagramSocket> {
+    const resolved = resolveUdpOptions(local, options);
+    const receiver = this.receiverOf({
+      slots: resolved.rxSlots,
+      slotBytes: resolved.slotBytes,
+      gro: resolved.gro,
+      columns: resolved.columns,
+    });
+    return new LinuxUdpSocket(local, resolved, receiver, this.capabilities.gso);
+  }
+
+  close(): void {
+    this.receivers.clear();
+  }
+
+  private receiverOf(kind: ReceiveKind): ReceiveTable {
+    const name = JSON.stringify(kind);
+    let receiver = this.receivers.get(name);
+    if (receiver === undefined) {
+      receiver = new ReceiveTable(kind, this.clock);
+      this.receivers.set(name, receiver);
+    }
+    return receiver;
+  }
+}
+
+/** Finds out by trying what this kernel can do. */
+function probe(): Capabilities {
+  const calls = linuxCalls();
+  const scratch = NativeArena.map(64);
+  const fd = must('socket', () => calls.socket(AF_INET, abi.SOCK_DGRAM_NONBLOCK_CLOEXEC, 0));
+  const takes = (level: number, option: number, value: number): boolean => {
+    try {
+      setOption(calls, scratch, fd, level, option, value);
+      return true;
+    } catch (error) {
+      if (error instanceof SysError) return false; // the answer, not a failure: this kernel does not know the option
+      throw error;
+    }
+  };
+  const capabilities: Capabilities = {
+    backend: 'linux',
+    maxDatagramBytes: DATAGRAM_BYTES_MAX,
+    gso: takes(abi.SOL_UDP, abi.UDP_SEGMENT, 0),
+    gro: takes(abi.SOL_UDP, abi.UDP_GRO, 1),
+    reusePort: takes(abi.SOL_SOCKET, abi.SO_REUSEPORT, 1),
+    ipv6: hasIPv6(scratch),
+    receivedAt: takes(abi.SOL_SOCKET, abi.SO_TIMESTAMPNS, 1),
+    localAddress: takes(abi.SOL_IP, abi.IP_PKTINFO, 1),
+  };
+  calls.close(fd);
+  return capabilities;
+}
+
+/** Whether a socket binds to `::1`: the family may be compiled in and still be switched off. */
+function hasIPv6(scratch: NativeArena): boolean {
+  const calls = linuxCalls();
+  const fd = calls.socket(AF_INET6, abi.SOCK_DGRAM_NONBLOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  writeSockaddr(addressWords(addressOf('::1', 0)!), 0, AF_INET6, scratch.i32, 0);
+  const bound = calls.bind(fd, scratch.address, SOCKADDR_IN6_BYTES) === 0;
+  calls.close(fd);
+  return bound;
+}

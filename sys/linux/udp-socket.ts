@@ -1,0 +1,158 @@
+/** A UDP socket of Linux: opened and bound here, received by a `ReceiveTable`, sent by a `SendTable`. */
+
+import {
+  ADDRESS_BYTES,
+  DatagramBatch,
+  type DatagramSocket,
+  isIPv4,
+  portOf,
+  type SocketStats,
+  slotStrideBytes,
+} from '../api.ts';
+import { NativeArena } from '../ffi/arena.ts';
+import { must } from '../ffi/syscall.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  addressWords,
+  readSockaddr,
+  SOCKADDR_IN_BYTES,
+  SOCKADDR_IN6_BYTES,
+  writeSockaddr,
+} from '../posix/sockaddr.ts';
+import type { ResolvedUdpOptions } from '../posix/udp-options.ts';
+import * as abi from './abi.ts';
+import { type LinuxCalls, linuxCalls } from './calls.ts';
+import type { ReceiveTable } from './receive-table.ts';
+import { SendTable } from './send-table.ts';
+
+const NAME_WORD = 0;
+const NAME_BYTES_AT = 32;
+const OPTION_AT = 40;
+
+/** A bound socket. Made by `LinuxSys.openUdp`. */
+export class LinuxUdpSocket implements DatagramSocket {
+  readonly rx: DatagramBatch;
+  readonly tx: DatagramBatch;
+  readonly localAddress: Uint8Array;
+  readonly stats: SocketStats = {
+    datagramsIn: 0,
+    datagramsOut: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    refused: 0,
+    tooLarge: 0,
+    sendBlocked: 0,
+    sendFailed: 0,
+    truncated: 0,
+    syscalls: 0,
+  };
+  /** The descriptor; -1 once closed, so that nobody reaches what got its number next. */
+  pollHandle: number;
+  private readonly port: number;
+  private readonly receiver: ReceiveTable;
+  private readonly sender: SendTable;
+
+  /**
+   * @param receiver shared with other sockets of the thread
+   * @param gso whether the kernel can join datagrams that are sent
+   * @throws SysError what bind or an option failed with; nothing stays open
+   */
+  constructor(local: Uint8Array, options: ResolvedUdpOptions, receiver: ReceiveTable, gso: boolean) {
+    const family = isIPv4(local) ? AF_INET : AF_INET6;
+    const { txSlots, slotBytes, columns } = options;
+    const arena = NativeArena.map(txSlots * slotStrideBytes(slotBytes));
+    this.tx = new DatagramBatch(
+      arena.bytes,
+      txSlots,
+      slotBytes,
+      { localAddress: columns.localAddress === true },
+      { address: arena.address },
+    );
+    this.receiver = receiver;
+    this.rx = receiver.batch;
+    this.sender = new SendTable(this.tx, arena, family, options.gso && gso, this.stats);
+    this.pollHandle = must('socket', () => linuxCalls().socket(family, abi.SOCK_DGRAM_NONBLOCK_CLOEXEC, 0), local);
+    try {
+      this.localAddress = bindSocket(this.pollHandle, family, local, options);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.port = portOf(this.localAddress);
+  }
+
+  /** Whether neighbours to one peer are joined; false after the kernel has refused it. */
+  get joining(): boolean {
+    return this.sender.joining;
+  }
+
+  receive(): number {
+    return this.pollHandle < 0 ? 0 : this.receiver.receive(this.pollHandle, this.port, this.stats);
+  }
+
+  flush(): number {
+    return this.pollHandle < 0 || this.tx.count === 0 ? 0 : this.sender.flush(this.pollHandle);
+  }
+
+  close(): void {
+    if (this.pollHandle < 0) return;
+    const fd = this.pollHandle;
+    this.pollHandle = -1;
+    this.tx.count = 0;
+    linuxCalls().close(fd); // close(2): the number is free whatever it answers, so there is nothing to do about a failure
+  }
+}
+
+/** Sets the options, binds, and returns the address that the kernel chose. */
+function bindSocket(fd: number, family: number, local: Uint8Array, options: ResolvedUdpOptions): Uint8Array {
+  const calls = linuxCalls();
+  const scratch = NativeArena.map(64);
+  const set = (level: number, option: number, value: number): void =>
+    setOption(calls, scratch, fd, level, option, value);
+  if (family === AF_INET6) {
+    set(abi.SOL_IPV6, abi.IPV6_V6ONLY, options.dualStack ? 0 : 1);
+    set(abi.SOL_IPV6, abi.IPV6_MTU_DISCOVER, abi.PMTUDISC_PROBE);
+    if (options.columns.localAddress) set(abi.SOL_IPV6, abi.IPV6_RECVPKTINFO, 1);
+  } else if (options.columns.localAddress) {
+    set(abi.SOL_IP, abi.IP_PKTINFO, 1);
+  }
+  // On an IPv6 socket too: it is what holds for IPv4 peers of a dual-stack one.
+  set(abi.SOL_IP, abi.IP_MTU_DISCOVER, abi.PMTUDISC_PROBE);
+  if (options.receiveBufferBytes > 0) set(abi.SOL_SOCKET, abi.SO_RCVBUF, options.receiveBufferBytes);
+  if (options.sendBufferBytes > 0) set(abi.SOL_SOCKET, abi.SO_SNDBUF, options.sendBufferBytes);
+  if (options.reusePort) set(abi.SOL_SOCKET, abi.SO_REUSEPORT, 1);
+  if (options.columns.receivedAt) set(abi.SOL_SOCKET, abi.SO_TIMESTAMPNS, 1);
+  if (options.gro) set(abi.SOL_UDP, abi.UDP_GRO, 1);
+
+  writeSockaddr(addressWords(local.slice()), 0, family, scratch.i32, NAME_WORD);
+  const nameBytes = family === AF_INET6 ? SOCKADDR_IN6_BYTES : SOCKADDR_IN_BYTES;
+  must('bind', () => calls.bind(fd, scratch.address, nameBytes), local);
+  scratch.u32[NAME_BYTES_AT / 4] = SOCKADDR_IN6_BYTES;
+  must('getsockname', () => calls.getsockname(fd, scratch.address, scratch.address + NAME_BYTES_AT), local);
+  const bound = new Uint8Array(ADDRESS_BYTES);
+  readSockaddr(scratch.i32, NAME_WORD, addressWords(bound), 0);
+  return bound;
+}
+
+/**
+ * Sets an option that is an int.
+ *
+ * @param scratch 44 bytes of native memory
+ * @throws SysError
+ */
+export function setOption(
+  calls: LinuxCalls,
+  scratch: NativeArena,
+  fd: number,
+  level: number,
+  option: number,
+  value: number,
+): void {
+  scratch.u32[OPTION_AT / 4] = value;
+  must(
+    'setsockopt',
+    () => calls.setsockopt(fd, level, option, scratch.address + OPTION_AT, 4),
+    `option ${option} of level ${level}`,
+  );
+}
