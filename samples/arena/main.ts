@@ -1,0 +1,96 @@
+/**
+ * The sample multiplayer server: an arena, a token endpoint that stands for the game's backend, and bots that connect
+ * over real UDP. `npm start -- --help` lists the options.
+ */
+
+import { Command } from 'commander';
+import { createHost, generatePrivateKey } from 'tickwire';
+import { exitCodeOf, whole } from './command-line.ts';
+import { type ArenaClient, client, PROTOCOL_ID, server } from './game.ts';
+import { formatSummary, Meter } from './meter.ts';
+import { fetchToken, openTokenEndpoint, type TokenEndpoint } from './token-endpoint.ts';
+
+interface Options {
+  port: number;
+  host: string;
+  bots: number;
+  seconds: number;
+  tokenPort: number;
+  json: boolean;
+}
+
+const command = new Command('arena')
+  .description('A multiplayer arena over UDP, with bots.')
+  .option('--port <port>', 'UDP port of the game', whole(0, 65_535), 40_000)
+  .option('--host <address>', 'address to bind', '127.0.0.1')
+  .option('--bots <count>', 'bots that connect and play', whole(0, 52), 8)
+  .option('--seconds <count>', 'stop after so many seconds; 0: run until SIGINT', whole(0, 86_400), 0)
+  .option('--token-port <port>', 'TCP port of the token endpoint', whole(0, 65_535), 40_001)
+  .option('--json', 'print the summary as one JSON object', false)
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+  .parse();
+
+try {
+  await run(command.opts<Options>());
+} catch (error) {
+  process.stderr.write(`arena: ${(error as Error).message}\n`);
+  process.exitCode = exitCodeOf(error);
+}
+
+async function run(options: Options): Promise<void> {
+  const privateKey = generatePrivateKey();
+  const arena = await server(createHost('server'), { port: options.port, address: options.host, privateKey });
+  const meter = new Meter(arena);
+  const stop = stopSignal(options.seconds);
+  let tokens: TokenEndpoint | null = null;
+  let bots: readonly ArenaClient[] = [];
+  const lines = setInterval(() => showLine(meter.line()), 1000);
+  try {
+    tokens = await openTokenEndpoint(options.tokenPort, {
+      privateKey,
+      protocolId: PROTOCOL_ID,
+      addresses: [arena.server.address],
+    });
+    process.stderr.write(`arena on udp ${arena.server.address}, tokens from ${tokens.url}; npm run client joins\n`);
+    bots = await Promise.all(Array.from({ length: options.bots }, (_, index) => startBot(tokens!.url, index)));
+    await stop;
+  } finally {
+    clearInterval(lines);
+    // Measured before the goodbyes, so that the figures are those of the game.
+    const summary = meter.summary();
+    await arena.server.close('the server stops');
+    await Promise.all(bots.map((bot) => bot.client.close()));
+    await tokens?.close();
+    endLine();
+    process.stdout.write(options.json ? `${JSON.stringify(summary)}\n` : `${formatSummary(summary)}\n`);
+  }
+}
+
+function startBot(tokenUrl: string, index: number): Promise<ArenaClient> {
+  const name = `bot-${index + 1}`;
+  return client(createHost(name), { token: () => fetchToken(tokenUrl, name) });
+}
+
+/** Resolves after `seconds`, or at the first SIGINT or SIGTERM; a second one ends the process at once. */
+function stopSignal(seconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const ask = () => {
+      if (asked) process.exit(130);
+      asked = true;
+      resolve();
+    };
+    process.on('SIGINT', ask);
+    process.on('SIGTERM', ask);
+    if (seconds > 0) setTimeout(resolve, seconds * 1000);
+  });
+}
+
+/** On a terminal the line is drawn over the last one; in a log it follows it. */
+function showLine(text: string): void {
+  process.stderr.write(process.stderr.isTTY ? `\r\x1b[2K${text}` : `${text}\n`);
+}
+
+function endLine(): void {
+  if (process.stderr.isTTY) process.stderr.write('\n');
+}
