@@ -1,10 +1,19 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
 export default defineConfig({
+  resolve: {
+    // Samples import the package by name; tests run them over the sources, not over dist/.
+    alias: [
+      { find: /^tickwire$/, replacement: source('./engine/index.ts') },
+      { find: /^tickwire\/(sys|transport|sim)$/, replacement: source('./$1/index.ts') },
+    ],
+  },
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
-    // Poller tests block their thread on purpose; two at once on two cores disturb each other's bounds.
     maxWorkers: 2,
     testTimeout: 30_000,
   },

@@ -13,6 +13,7 @@
  *   path, is counted in `SocketStats` and skipped; its neighbours go out.
  */
 
+import type { Transferable } from 'node:worker_threads';
 import { ADDRESS_BYTES } from './address.ts';
 
 export {
@@ -210,7 +211,7 @@ export interface Poller {
  */
 export interface Notifier {
   readonly handle: unknown;
-  readonly transfer: readonly import('node:worker_threads').Transferable[];
+  readonly transfer: readonly Transferable[];
   notify(): void;
 }
 
@@ -254,6 +255,8 @@ export interface SocketStats {
   sendFailed: number;
   /** Received longer than the slot: cut by the kernel, so dropped. */
   truncated: number;
+  /** Arrived when no room was left for it, where the backend can tell (dgram, sim); a kernel drops in silence. */
+  overflowed?: number;
   /** System calls made to receive and to send. */
   syscalls: number;
 }
@@ -297,6 +300,9 @@ export interface Aead {
   /**
    * Encrypts slot `slot` of a transmit batch in place: `arena[offset .. offset + length)` becomes ciphertext and the
    * 16-byte tag is appended (`length` grows by 16). Overwrites up to 64 bytes before and 48 after: write headers later.
+   *
+   * The halves of the sequence may be signed or unsigned; on the data path pass them signed (`low | 0`, an `Int32Array`):
+   * numbers beyond an int32 are boxed at a call.
    */
   seal(
     batch: DatagramBatch,
