@@ -10,6 +10,7 @@
 import { networkInterfaces } from 'node:os';
 import type { Capabilities, DatagramSocket, Micros, Poller, Sys, UdpOptions } from '../../sys/api.ts';
 import { NEVER } from '../../sys/api.ts';
+import { narrowLinkMissing } from './narrow-link.ts';
 import type { Outside } from './outside.ts';
 
 /** One opened backend: lives for one test. */
@@ -54,10 +55,7 @@ export interface BackendFactory {
   readonly missing: Readonly<Partial<Record<Need, string>>>;
 }
 
-/**
- * What some tests need beyond sockets: IPv6; other threads (`notify`); a real CPU to be spared; a blocked way out; an
- * unreachable port that answers; ports that are taken; a machine clock.
- */
+/** What some tests need: IPv6; other threads (`notify`); a CPU to be spared; a blocked way out; the machine's calendar. */
 export type Need = 'ipv6' | 'dualStack' | 'threads' | 'cpu' | 'congestion' | 'unixTime';
 
 /** `settle` for pollers that block: the thread sleeps in `wait`. */
@@ -65,11 +63,10 @@ export async function settleByBlocking(poller: Poller, timeoutMicros: Micros): P
   return poller.wait(timeoutMicros);
 }
 
-/** `settle` over Node's loop, for any real backend: attach, arm, and look when woken. */
+/** `settle` over Node's loop, for any real backend: attach, arm, and look when woken (not before: a look takes a notify back). */
 export function settleByAttaching(sys: Sys): (poller: Poller, timeoutMicros: Micros) => Promise<number> {
   return async (poller, timeoutMicros) => {
-    const seen = poller.wait(0);
-    if (seen > 0 || timeoutMicros === 0) return seen;
+    if (timeoutMicros === 0) return poller.wait(0);
     const deadline = timeoutMicros === NEVER ? NEVER : sys.clock.now() + timeoutMicros;
     return new Promise((resolve) => {
       poller.attach(() => {
@@ -94,8 +91,12 @@ export function elapseByTimer(sys: Sys): (micros: Micros) => Promise<void> {
   };
 }
 
-/** Why IPv6 cannot be tried on this machine, as entries of `BackendFactory.missing`. */
+/** What this machine does not let real backends try: entries for `BackendFactory.missing`. */
 export function missingOnThisMachine(): Partial<Record<Need, string>> {
   const hasIPv6 = Object.values(networkInterfaces()).some((list) => list?.some((entry) => entry.address === '::1'));
-  return hasIPv6 ? {} : { ipv6: 'this machine has no ::1', dualStack: 'this machine has no IPv6' };
+  const congestion = narrowLinkMissing();
+  return {
+    ...(hasIPv6 ? {} : { ipv6: 'this machine has no ::1', dualStack: 'this machine has no IPv6' }),
+    ...(congestion === null ? {} : { congestion }),
+  };
 }
