@@ -15,10 +15,10 @@ import { checkOnce, ONCE_ASSOCIATED_MAX, ONCE_BYTES_MAX } from './once.ts';
 import { BLOCK_BYTES, HNONCE_BYTES, NONCE_BYTES, subkeyFromBlock, TAG_BYTES, XNONCE_BYTES } from './xchacha.ts';
 
 /**
- * A pointer to an OpenSSL object. A BigInt, made once: addresses of the heap are not small integers, and a number of that
- * size would be boxed anew at every call, where a BigInt is passed as it is.
+ * A pointer to an OpenSSL object. Where it is no small integer it is a BigInt, made once: a number of that size would be
+ * boxed anew at every call, a BigInt is passed as it is.
  */
-type Handle = bigint;
+type Handle = number | bigint;
 type Init = (context: Handle, cipher: Handle, engine: number, key: number, nonce: number) => number;
 type Update = (context: Handle, out: number, outLength: number, input: number, bytes: number) => number;
 type Final = (context: Handle, out: number, outLength: number) => number;
@@ -40,7 +40,8 @@ interface Evp {
 
 const CTRL_GET_TAG = 0x10; // EVP_CTRL_AEAD_GET_TAG, openssl/evp.h
 const CTRL_SET_TAG = 0x11; // EVP_CTRL_AEAD_SET_TAG
-const NULL: Handle = 0n;
+const NULL: Handle = 0;
+const SMALL_MAX = 0x7fff_ffff;
 
 // The provider's own arena. Fixed part first; then staging of one packet; then the plaintext of every slot.
 const NONCE_AT = 0; // bytes 0 .. 4 stay zero
@@ -268,7 +269,7 @@ export class OpensslEvpAead implements Aead {
   }
 
   #newContext(init: Init, cipher: Handle): Handle {
-    const context = BigInt(this.#evp.newContext());
+    const context = handleOf(this.#evp.newContext());
     if (context === NULL) throw new SysError('ENOMEM', 'EVP_CIPHER_CTX_new', 'no memory for a cipher context');
     if (init(context, cipher, 0, 0, 0) !== 1) throw new SysError('ENOSYS', 'EVP_EncryptInit_ex', 'OpenSSL refused');
     freeCollected.register(this, context);
@@ -304,6 +305,10 @@ function linkEvp(): Evp {
   return linked;
 }
 
+function handleOf(pointer: number | bigint): Handle {
+  return pointer > SMALL_MAX ? BigInt(pointer) : Number(pointer);
+}
+
 function link<F extends (...args: never[]) => number | bigint>(
   c: Library,
   name: string,
@@ -319,7 +324,7 @@ function link<F extends (...args: never[]) => number | bigint>(
 function fetchCipher(c: Library, name: string): Handle {
   type Fetch = (context: number, name: string, properties: null) => number | bigint;
   const fetch = link<Fetch>(c, 'EVP_CIPHER_fetch', 'uintptr_t', ['uintptr_t', 'str', 'str']);
-  const cipher = BigInt(fetch(0, name, null));
+  const cipher = handleOf(fetch(0, name, null));
   if (cipher === NULL) throw new SysError('ENOSYS', 'EVP_CIPHER_fetch', `OpenSSL offers no ${name} (a FIPS build?)`);
   return cipher;
 }
