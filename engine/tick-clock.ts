@@ -43,10 +43,11 @@ export class TickClock {
   }
 
   #skipBeyond(now: Micros): void {
-    const behind = Math.floor(((now - this.#deadline) * this.rateHz) / 1_000_000);
-    if (behind <= CATCH_UP_TICKS_MAX) return;
-    this.skipped += behind;
-    this.#due += behind - 1;
+    if (now < this.#deadline) return;
+    const missed = Math.floor(((now - this.#deadline) * this.rateHz) / 1_000_000) + 1;
+    if (missed <= CATCH_UP_TICKS_MAX) return;
+    this.skipped += missed;
+    this.#due += missed - 1;
     this.#advance();
   }
 
