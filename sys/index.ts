@@ -12,6 +12,8 @@ import { SystemRng } from './entropy.ts';
 import { library } from './ffi/library.ts';
 import { EventfdNotifier, isEventfdHandle } from './linux/eventfd-notifier.ts';
 import { LinuxSys, type SharedParts } from './linux/linux-sys.ts';
+import { openDgramSys } from './node/dgram-sys.ts';
+import { isPortHandle, PortNotifier } from './node/port-notifier.ts';
 
 export * from './api.ts';
 
@@ -39,7 +41,7 @@ export function openSys(options: SysOptions = {}): Sys {
     case 'linux':
       return new LinuxSys(shared);
     case 'dgram':
-      throw new SysError('ENOSYS', 'openSys', 'the dgram backend has not landed yet');
+      return openDgramSys(shared);
   }
 }
 
@@ -59,5 +61,6 @@ function linuxWorks(): boolean {
 /** Makes a Notifier of a handle that came from another thread. */
 export function openNotifier(handle: unknown): Notifier {
   if (isEventfdHandle(handle)) return new EventfdNotifier(handle);
+  if (isPortHandle(handle)) return new PortNotifier(handle);
   throw new TypeError('this is no handle of a Notifier');
 }

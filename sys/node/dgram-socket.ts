@@ -9,9 +9,10 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { createSocket } from 'node:dgram';
 import { ADDRESS_BYTES, isIPv4, portOf } from '../address.ts';
-import type { DatagramSocket, SocketStats, UdpOptions } from '../api.ts';
+import type { DatagramSocket, SocketStats } from '../api.ts';
 import { DatagramBatch, READABLE, SysError, WRITABLE } from '../api.ts';
 import { sysError } from '../errno.ts';
+import type { ResolvedUdpOptions } from '../posix/udp-options.ts';
 import type { Watch, Watchable } from './dgram-poller.ts';
 import type { HostTexts } from './host-texts.ts';
 import { InboundQueue } from './inbound-queue.ts';
@@ -75,16 +76,16 @@ export class DgramUdpSocket implements DatagramSocket, Watchable {
   private blocked = false;
   private open = true;
 
-  constructor(shared: DgramShared, pollHandle: number, bound: BoundSocket, options: UdpOptions) {
+  constructor(shared: DgramShared, pollHandle: number, bound: BoundSocket, options: ResolvedUdpOptions) {
     this.shared = shared;
     this.pollHandle = pollHandle;
     this.socket = bound.socket;
     this.localAddress = bound.localAddress;
     this.ipv6 = !isIPv4(bound.localAddress);
-    this.slotBytes = options.slotBytes ?? 2048;
-    this.rx = shared.rxBatch(options.rxSlots ?? 64, this.slotBytes);
-    this.tx = DatagramBatch.allocate(options.txSlots ?? 64, this.slotBytes);
-    this.inbound = new InboundQueue(options.receiveBufferBytes ?? INBOUND_BYTES);
+    this.slotBytes = options.slotBytes;
+    this.rx = shared.rxBatch(options.rxSlots, this.slotBytes);
+    this.tx = DatagramBatch.allocate(options.txSlots, this.slotBytes);
+    this.inbound = new InboundQueue(options.receiveBufferBytes || INBOUND_BYTES);
     shared.sockets.set(pollHandle, this);
     this.socket.on('message', (message: Buffer, from: RemoteInfo) => this.arrive(message, from));
     // An ICMP answer to an earlier datagram: Windows reports it as a failed receive, and goes on receiving.
@@ -228,12 +229,12 @@ function moveToFront(tx: DatagramBatch, taken: number): void {
  *
  * @throws SysError
  */
-export function bindDgram(hosts: HostTexts, local: Uint8Array, options: UdpOptions): BoundSocket {
+export function bindDgram(hosts: HostTexts, local: Uint8Array, options: ResolvedUdpOptions): BoundSocket {
   const ipv6 = !isIPv4(local);
   const host = hosts.text(local, 0, ipv6)!;
   const socket = createSocket({
     type: ipv6 ? 'udp6' : 'udp4',
-    ipv6Only: ipv6 && options.dualStack === false,
+    ipv6Only: ipv6 && !options.dualStack,
     // Newer Nodes know it; older ones ignore it, which `DgramSys` finds out before it says that it can.
     ...(options.reusePort ? { reusePort: true } : {}),
     lookup: (hostname, _options, answer) => answer(null, hostname, ipv6 ? 6 : 4),
@@ -256,9 +257,8 @@ export function bindDgram(hosts: HostTexts, local: Uint8Array, options: UdpOptio
     socket.close();
     throw sysError(code, 'bind', local);
   }
-  if (options.receiveBufferBytes !== undefined)
-    setBuffer(options.receiveBufferBytes, (n) => socket.setRecvBufferSize(n));
-  if (options.sendBufferBytes !== undefined) setBuffer(options.sendBufferBytes, (n) => socket.setSendBufferSize(n));
+  if (options.receiveBufferBytes > 0) setBuffer(options.receiveBufferBytes, (n) => socket.setRecvBufferSize(n));
+  if (options.sendBufferBytes > 0) setBuffer(options.sendBufferBytes, (n) => socket.setSendBufferSize(n));
   const bound = socket.address();
   const localAddress = new Uint8Array(ADDRESS_BYTES);
   if (!hosts.write(localAddress, 0, bound.address, bound.port)) {

@@ -8,6 +8,7 @@
 import { addressOf } from '../address.ts';
 import type { Aead, Capabilities, Clock, DatagramSocket, Poller, Rng, Sys, UdpOptions } from '../api.ts';
 import { DATAGRAM_BYTES_MAX, DatagramBatch, SysError } from '../api.ts';
+import { resolveUdpOptions } from '../posix/udp-options.ts';
 import type { Watchable } from './dgram-poller.ts';
 import { DgramPoller } from './dgram-poller.ts';
 import type { BoundSocket, DgramShared } from './dgram-socket.ts';
@@ -69,7 +70,8 @@ class DgramSys implements Sys, DgramShared {
         'node:dgram cannot share a port here: leave reusePort out, use Node 24 on Linux, or the linux backend (koffi)',
       );
     }
-    return new DgramUdpSocket(this, this.nextHandle++, bindDgram(this.hosts, local, options), options);
+    const resolved = resolveUdpOptions(local, options);
+    return new DgramUdpSocket(this, this.nextHandle++, bindDgram(this.hosts, local, resolved), resolved);
   }
 
   close(): void {
@@ -108,7 +110,7 @@ function tryBind(
 ): boolean {
   let bound: BoundSocket;
   try {
-    bound = bindDgram(hosts, local, options);
+    bound = bindDgram(hosts, local, resolveUdpOptions(local, options));
   } catch (error) {
     if (error instanceof SysError) return false;
     throw error;

@@ -1,10 +1,6 @@
 /** The node:dgram floor keeps the promises of `sys/api.ts`. */
 
-import { chooseAead } from '../../sys/aead/choose.ts';
-import type { Sys } from '../../sys/api.ts';
-import { SystemClock } from '../../sys/clock.ts';
-import { SystemRng } from '../../sys/entropy.ts';
-import { openDgramSys } from '../../sys/node/dgram-sys.ts';
+import { openSys } from '../../sys/index.ts';
 import type { BackendFactory } from '../conformance/backend.ts';
 import { elapseByTimer, missingOnThisMachine, settleByAttaching } from '../conformance/backend.ts';
 import { describeClockConformance } from '../conformance/clocks.ts';
@@ -13,11 +9,9 @@ import { openDgramOutside } from '../conformance/outside.ts';
 import { describePollerConformance } from '../conformance/pollers.ts';
 import { describeSocketConformance } from '../conformance/sockets.ts';
 
-const openSys = (): Sys => openDgramSys({ clock: new SystemClock(), rng: new SystemRng(), openAead: chooseAead });
-
 const factory: BackendFactory = {
   open: () => {
-    const sys = openSys();
+    const sys = openSys({ backend: 'dgram' });
     return {
       sys,
       settle: settleByAttaching(sys),
@@ -26,7 +20,7 @@ const factory: BackendFactory = {
       close: () => {},
     };
   },
-  capabilities: openSys().capabilities,
+  capabilities: openSys({ backend: 'dgram' }).capabilities,
   ipv4: '127.0.0.1',
   ipv6: '::1',
   dualStack: '::',
