@@ -4,6 +4,7 @@ import { EventEmitter } from 'eventemitter3';
 import { addressOf, type DatagramSocket, type SocketStats } from '../sys/api.ts';
 import type { SendResult } from '../transport/channel/send-queue.ts';
 import { ClientEndpoint } from '../transport/client-endpoint.ts';
+import { checkWhole } from '../transport/config-error.ts';
 import type { DisconnectReason } from '../transport/endpoint.ts';
 import { type Channels, ChannelTable, type Incoming, type Outgoing } from './channels.ts';
 import type { EngineContext } from './context.ts';
@@ -14,9 +15,8 @@ import { HeldMessages } from './held-messages.ts';
 import { sharedContext } from './open.ts';
 import {
   type ClientOptions,
-  checkProtocolId,
-  checkRange,
   checkTickRate,
+  checkU64Option,
   PRIVATE_KEY_BYTES,
   RECONNECT_DEFAULTS,
   type ReconnectOptions,
@@ -74,8 +74,8 @@ export class Client<C extends Channels> extends EventEmitter<ClientEvents<C>> {
     context: EngineContext = sharedContext(),
   ): Promise<Client<C>> {
     const channels = new ChannelTable(options.channels, options.development ?? false);
-    const protocolId = checkProtocolId(options.protocolId);
-    const backlogMax = checkRange('backlogMax', options.backlogMax ?? 256, 1, 65_536);
+    const protocolId = checkU64Option('protocolId', options.protocolId);
+    const backlogMax = checkWhole('backlogMax', options.backlogMax ?? 256, 1, 65_536);
     const ticks = new TickClock(checkTickRate(options.tickRateHz ?? 0), context.sys.clock.now());
     const token = await fetchToken(options, context);
     // Dual stack where there is IPv6, so that a token may list servers of both families.
@@ -284,7 +284,7 @@ async function fetchToken<C extends Channels>(options: ClientOptions<C>, context
   }
   if (insecureAddress !== undefined) {
     const clientId = (BigInt(context.sys.rng.u32()) << 32n) | BigInt(context.sys.rng.u32());
-    const protocolId = checkProtocolId(options.protocolId);
+    const protocolId = checkU64Option('protocolId', options.protocolId);
     return mintToken(
       { privateKey: new Uint8Array(PRIVATE_KEY_BYTES), clientId, addresses: [insecureAddress], protocolId },
       context,

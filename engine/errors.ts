@@ -2,17 +2,7 @@
 
 import type { DisconnectReason } from '../transport/endpoint.ts';
 
-/** An option is wrong: which one, and what to write instead. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  /** The option: `port`, `publicAddresses`. */
-  readonly field: string;
-
-  constructor(field: string, remedy: string) {
-    super(`option '${field}': ${remedy}`);
-    this.field = field;
-  }
-}
+export { ConfigError } from '../transport/config-error.ts';
 
 /** A client could not connect; `reason` says why as data. */
 export class ConnectError extends Error {

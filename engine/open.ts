@@ -11,7 +11,12 @@ let shared: EngineContext | null = null;
 export function openContext(): EngineContext {
   const sys = openSys();
   const runtime = new Runtime(sys, sys.openPoller());
-  return { sys, runtime, resolve: resolveHostName, warn: (text) => process.emitWarning(text, 'TickwireWarning') };
+  return {
+    sys,
+    runtime,
+    resolve: resolveHostName,
+    warn: (text) => process.emitWarning(text, 'TickwireWarning'),
+  };
 }
 
 /** This thread's context, attached to Node's loop; opened when first asked for. */

@@ -1,8 +1,9 @@
 /** What may be set on a server and a client: meaning, unit, default and why. Checked once, here. */
 
+import { ConfigError, checkU64, checkWhole } from '../transport/config-error.ts';
+import type { SpentTokenStore } from '../transport/netcode/token-history.ts';
 import type { Channels } from './channels.ts';
 import type { WakePolicy } from './drive.ts';
-import { ConfigError } from './errors.ts';
 import type { Peer } from './peer.ts';
 
 /** Bytes of a private key. */
@@ -40,10 +41,15 @@ export interface ServerOptions<C extends Channels> {
   /** When the server wakes up. Default 'tick': cheapest by far under load; 'arrival' answers at once (relays, turn-based). */
   readonly wake?: WakePolicy;
   /**
-   * Longest lifetime of a token in seconds, as the backend mints them. Default 300. After a start, tokens that may be
-   * older than it are refused, since this process cannot know which of them were already used.
+   * Lifetime of tokens in seconds, as the backend mints them. Default 30. For so long after a start nobody gets in with a
+   * token that may be older than it, since this process cannot know which of them were used before. `spentTokens` or
+   * `freshKey` lift that.
    */
   readonly tokenLifetimeMaxSeconds?: number;
+  /** Remembers spent tokens beyond this process (a database, a file): players get in at once after a restart. */
+  readonly spentTokens?: SpentTokenStore;
+  /** The private key was made for this run, so that no token can be older than it. */
+  readonly freshKey?: boolean;
   /** SO_RCVBUF in bytes. Default 4 MiB: one tick of a full server, with room for a flood. */
   readonly receiveBufferBytes?: number;
   readonly sendBufferBytes?: number;
@@ -91,7 +97,7 @@ export const SERVER_DEFAULTS: {
   host: '127.0.0.1',
   tickRateHz: 60,
   maxClients: 256,
-  tokenLifetimeMaxSeconds: 300,
+  tokenLifetimeMaxSeconds: 30,
   receiveBufferBytes: 4 << 20,
 });
 
@@ -99,22 +105,11 @@ export const RECONNECT_DEFAULTS: Required<ReconnectOptions> = Object.freeze({ at
 
 const CLIENTS_MAX = 16_384;
 const TICK_RATE_MAX_HZ = 1000;
-const PROTOCOL_ID_MAX = (1n << 64n) - 1n;
 
-/** The protocol id as netcode wants it. */
-export function checkProtocolId(given: bigint | number | undefined): bigint {
+/** A number of 64 bits, given as a bigint or, where it is exact, as a number. */
+export function checkU64Option(field: string, given: bigint | number | undefined): bigint {
   if (given === undefined) return 0n;
-  const id = typeof given === 'bigint' ? given : Number.isSafeInteger(given) ? BigInt(given) : -1n;
-  if (id < 0n || id > PROTOCOL_ID_MAX) throw new ConfigError('protocolId', 'give a whole number from 0 to 2^64 - 1');
-  return id;
-}
-
-/** Throws ConfigError unless `value` is a whole number in the range. */
-export function checkRange(field: string, value: number, min: number, max: number): number {
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new ConfigError(field, `${value} is not a whole number from ${min} to ${max}`);
-  }
-  return value;
+  return checkU64(field, typeof given === 'number' && Number.isSafeInteger(given) ? BigInt(given) : (given as bigint));
 }
 
 export function checkTickRate(rateHz: number): number {
@@ -125,7 +120,7 @@ export function checkTickRate(rateHz: number): number {
 }
 
 export function checkMaxClients(count: number): number {
-  return checkRange('maxClients', count, 1, CLIENTS_MAX);
+  return checkWhole('maxClients', count, 1, CLIENTS_MAX);
 }
 
 /** The one or two private keys of a server. */
@@ -144,4 +139,15 @@ export function checkPrivateKeys(given: Uint8Array | readonly Uint8Array[] | und
     }
   }
   return keys;
+}
+
+/** The store of a server whose key no earlier run has used: nothing can have been spent before. */
+const NOTHING_SPENT_BEFORE: SpentTokenStore = { isSpent: () => false, spend: () => {} };
+
+/** The store of spent tokens that the options ask for, if any. */
+export function spentTokenStore(options: {
+  readonly spentTokens?: SpentTokenStore;
+  readonly freshKey?: boolean;
+}): SpentTokenStore | undefined {
+  return options.spentTokens ?? (options.freshKey ? NOTHING_SPENT_BEFORE : undefined);
 }

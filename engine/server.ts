@@ -3,6 +3,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { type DatagramSocket, formatAddress, isIPv4, portOf, type SocketStats } from '../sys/api.ts';
 import type { SendResult } from '../transport/channel/send-queue.ts';
+import { checkWhole } from '../transport/config-error.ts';
 import type { DisconnectReason } from '../transport/endpoint.ts';
 import { ServerEndpoint } from '../transport/server-endpoint.ts';
 import { type Channels, ChannelTable, type Incoming, type Outgoing } from './channels.ts';
@@ -14,12 +15,12 @@ import { sharedContext } from './open.ts';
 import {
   checkMaxClients,
   checkPrivateKeys,
-  checkProtocolId,
-  checkRange,
   checkTickRate,
+  checkU64Option,
   PRIVATE_KEY_BYTES,
   SERVER_DEFAULTS,
   type ServerOptions,
+  spentTokenStore,
 } from './options.ts';
 import { Peer, type PeerOwner } from './peer.ts';
 import { TickClock } from './tick-clock.ts';
@@ -72,9 +73,9 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
   ): Promise<Server<C>> {
     const channels = new ChannelTable(options.channels, options.development ?? isDevelopment());
     const maxClients = checkMaxClients(options.maxClients ?? SERVER_DEFAULTS.maxClients);
-    const protocolId = checkProtocolId(options.protocolId);
+    const protocolId = checkU64Option('protocolId', options.protocolId);
     const tickRateHz = checkTickRate(options.tickRateHz ?? SERVER_DEFAULTS.tickRateHz);
-    const backlogMax = checkRange('backlogMax', options.backlogMax ?? 256, 1, 65_536);
+    const backlogMax = checkWhole('backlogMax', options.backlogMax ?? 256, 1, 65_536);
     const host = options.host ?? SERVER_DEFAULTS.host;
     const local = (await resolveAddress(context, 'host', host, options.port))[0]!;
     const privateKeys = serverKeys(options, local, context);
@@ -88,6 +89,7 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
       reusePort: options.reusePort ?? false,
     });
     const { clock, rng } = context.sys;
+    const spentTokens = spentTokenStore(options);
     const endpoint = new ServerEndpoint(
       {
         protocolId,
@@ -96,6 +98,8 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
         maxClients,
         backlogMax,
         tokenLifetimeMaxSeconds: options.tokenLifetimeMaxSeconds ?? SERVER_DEFAULTS.tokenLifetimeMaxSeconds,
+        insecure: options.insecure ?? false,
+        ...(spentTokens === undefined ? {} : { spentTokens }),
       },
       context.sys.openAead(socket.rx.slots, SLOT_BYTES),
       rng,

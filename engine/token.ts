@@ -1,10 +1,10 @@
 /** Connect tokens: what a game's backend gives a player who has logged in, and all that a player needs to connect. */
 
+import type { Aead, Sys } from '../sys/api.ts';
 import { mintConnectToken } from '../transport/netcode/token.ts';
 import { type EngineContext, resolveEndpointText } from './context.ts';
-import { ConfigError } from './errors.ts';
 import { sharedContext } from './open.ts';
-import { checkPrivateKeys, checkProtocolId, checkRange, PRIVATE_KEY_BYTES } from './options.ts';
+import { checkU64Option, PRIVATE_KEY_BYTES } from './options.ts';
 
 export interface TokenOptions {
   /** The 32 bytes shared with the game servers. */
@@ -15,39 +15,28 @@ export interface TokenOptions {
   readonly addresses: readonly string[];
   readonly protocolId?: bigint | number;
   /** Seconds until the token runs out. Default 30: long enough to connect, short enough to be worth little when stolen. */
-  readonly expireSeconds?: number;
-  /** Seconds without a packet after which either side gives up. Default 15; negative: never (for debuggers). */
+  readonly lifetimeSeconds?: number;
+  /** Seconds without a packet after which either side gives up. Default 5; negative: never (for debuggers). */
   readonly timeoutSeconds?: number;
   /** Up to 256 bytes for the game server (`peer.userData`): name, rating, ... Encrypted. */
   readonly userData?: Uint8Array;
 }
 
-const USER_DATA_BYTES = 256;
-
 /** Mints a connect token of 2,048 bytes. Send it to the player over https: it holds the keys of the session. */
 export async function mintToken(options: TokenOptions, context: EngineContext = sharedContext()): Promise<Uint8Array> {
-  const [privateKey] = checkPrivateKeys(options.privateKey);
-  const addresses = await Promise.all(options.addresses.map((text) => resolveEndpointText(context, 'addresses', text)));
-  const userData = new Uint8Array(USER_DATA_BYTES);
-  if (options.userData !== undefined) {
-    if (options.userData.length > USER_DATA_BYTES) {
-      throw new ConfigError('userData', `at most ${USER_DATA_BYTES} bytes, these are ${options.userData.length}`);
-    }
-    userData.set(options.userData);
-  }
-  const flat = addresses.flat();
+  const resolved = await Promise.all(options.addresses.map((text) => resolveEndpointText(context, 'addresses', text)));
+  const { privateKey, lifetimeSeconds, timeoutSeconds, userData } = options;
   return mintConnectToken(
     {
-      privateKey: privateKey!,
-      protocolId: checkProtocolId(options.protocolId),
-      clientId: checkClientId(options.clientId),
-      publicAddresses: flat,
-      privateAddresses: flat,
-      expireSeconds: checkRange('expireSeconds', options.expireSeconds ?? 30, 1, 86_400),
-      timeoutSeconds: checkRange('timeoutSeconds', options.timeoutSeconds ?? 15, -1, 3600),
-      userData,
+      privateKey,
+      protocolId: checkU64Option('protocolId', options.protocolId),
+      clientId: checkU64Option('clientId', options.clientId),
+      serverAddresses: resolved.flat(),
+      ...(lifetimeSeconds === undefined ? {} : { lifetimeSeconds }),
+      ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+      ...(userData === undefined ? {} : { userData }),
     },
-    context.sys.openAead(1, 64),
+    tokenAead(context.sys),
     context.sys.rng,
     context.sys.clock.unixSeconds(),
   );
@@ -60,8 +49,14 @@ export function generatePrivateKey(context: EngineContext = sharedContext()): Ui
   return key;
 }
 
-function checkClientId(given: bigint | number): bigint {
-  const id = typeof given === 'bigint' ? given : Number.isSafeInteger(given) ? BigInt(given) : -1n;
-  if (id < 0n || id >= 1n << 64n) throw new ConfigError('clientId', 'give a whole number from 0 to 2^64 - 1');
-  return id;
+/** One for each machine: tokens are sealed one at a time and not as datagrams, so the smallest scratch will do. */
+const tokenAeads = new WeakMap<Sys, Aead>();
+
+function tokenAead(sys: Sys): Aead {
+  let aead = tokenAeads.get(sys);
+  if (aead === undefined) {
+    aead = sys.openAead(1, 64);
+    tokenAeads.set(sys, aead);
+  }
+  return aead;
 }

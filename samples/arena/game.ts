@@ -17,6 +17,8 @@ export interface ServerArgs {
   readonly address?: string;
   readonly publicAddresses?: readonly string[];
   readonly privateKey: Uint8Array;
+  /** The key was made for this run. */
+  readonly freshKey?: boolean;
   readonly maxClients?: number;
 }
 
@@ -36,6 +38,7 @@ export async function server(host: Host, args: ServerArgs): Promise<ArenaServer>
     ...(args.address === undefined ? {} : { host: args.address }),
     ...(args.publicAddresses === undefined ? {} : { publicAddresses: args.publicAddresses }),
     privateKey: args.privateKey,
+    freshKey: args.freshKey ?? false,
     protocolId: PROTOCOL_ID,
     maxClients: Math.min(args.maxClients ?? PLAYERS_MAX, PLAYERS_MAX),
     tickRateHz: TICK_RATE_HZ,

@@ -39,7 +39,12 @@ try {
 
 async function run(options: Options): Promise<void> {
   const privateKey = generatePrivateKey();
-  const arena = await server(createHost('server'), { port: options.port, address: options.host, privateKey });
+  const arena = await server(createHost('server'), {
+    port: options.port,
+    address: options.host,
+    privateKey,
+    freshKey: true,
+  });
   const meter = new Meter(arena);
   const stop = stopSignal(options.seconds);
   let tokens: TokenEndpoint | null = null;
