@@ -1,0 +1,177 @@
+#!/usr/bin/env node
+/**
+ * The simulator's command: `npm run sim -- run --scenario arena --clients 8 --latency 50 --loss 5`.
+ *
+ * Data on stdout, the rest on stderr. Exit codes: 0 ok, 1 the run failed, 2 usage, 3 the machine lacks something.
+ */
+
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { SysError } from '../sys/api.ts';
+import { runScenario, type ScenarioReport, type SimulatedGame } from './scenario.ts';
+import type { AeadFactory } from './sim-sys.ts';
+
+/** Games that come with the package, relative to this file once built. */
+const SCENARIOS: Readonly<Record<string, string>> = { arena: '../samples/arena/game.js' };
+const CLIENTS_MAX = 10_000;
+const LATENCY_MILLIS_MAX = 60_000;
+const SECONDS_MAX = 30 * 86_400;
+
+interface RunOptions {
+  readonly scenario: string;
+  readonly game?: string;
+  readonly clients: number;
+  readonly latency: number;
+  readonly jitter: number;
+  readonly loss: number;
+  readonly seconds: number;
+  readonly seed: string;
+  readonly json: boolean;
+  readonly strict: boolean;
+  readonly aead: 'sim' | 'real';
+}
+
+/** The user asked for something that cannot be: exit code 2. */
+class UsageError extends Error {}
+
+const program = new Command('sim')
+  .description('Runs a game and its clients in a simulated network, repeatably.')
+  .configureOutput({ outputError: (text, write) => write(`${text.trim()}\n`) })
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+
+program
+  .command('run')
+  .description('run one scenario and print what the network did')
+  .addOption(new Option('--scenario <name>', 'game to run').choices(Object.keys(SCENARIOS)).default('arena'))
+  .option('--game <file>', 'run this built game module instead: exports server(host, args) and client(host, args)')
+  .option('--clients <count>', 'clients', whole(0, CLIENTS_MAX), 8)
+  .option('--latency <ms>', 'one-way delay', decimal(0, LATENCY_MILLIS_MAX), 50)
+  .option('--jitter <ms>', 'delays lie within latency +- jitter', decimal(0, LATENCY_MILLIS_MAX), 0)
+  .option('--loss <percent>', 'packets lost, each way', decimal(0, 100), 0)
+  .option('--seconds <count>', 'virtual time', decimal(0.001, SECONDS_MAX), 60)
+  .option('--seed <text>', 'decides every chance', '1')
+  .addOption(
+    new Option('--aead <kind>', 'cryptography: a stand-in, or the real one').choices(['sim', 'real']).default('sim'),
+  )
+  .option('--strict', 'clocks, timers and Math.random throw in the game', false)
+  .option('--json', 'print one JSON object', false)
+  .addHelpText(
+    'after',
+    '\nExamples:\n' +
+      '  npm run sim -- run --clients 8 --latency 50 --jitter 10 --loss 5 --seed 7\n' +
+      '  npm run sim -- run --game ./dist/my-game.js --clients 100 --loss 2 --seconds 600 --json',
+  )
+  .action(run);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`sim: ${oneLine(error)}\n`);
+  process.exitCode = exitCodeOf(error);
+}
+
+async function run(options: RunOptions): Promise<void> {
+  if (options.jitter > options.latency) {
+    throw new UsageError(
+      `--jitter ${options.jitter} is larger than --latency ${options.latency}: delays cannot be negative`,
+    );
+  }
+  const game = await loadGame(options);
+  const openAead = options.aead === 'real' ? await realAead() : null;
+  const start = performance.now();
+  const report = await runScenario({
+    name: options.game ?? options.scenario,
+    game,
+    clients: options.clients,
+    link: {
+      latencyMicros: Math.round(options.latency * 1000),
+      jitterMicros: Math.round(options.jitter * 1000),
+      loss: options.loss / 100,
+    },
+    seconds: options.seconds,
+    seed: options.seed,
+    strict: options.strict,
+    warn: (text) => void process.stderr.write(`${text}\n`),
+    ...(openAead === null ? {} : { openAead }),
+  });
+  const wallSeconds = Math.round(performance.now() - start) / 1000;
+  const printed = options.json ? JSON.stringify({ ...report, wallSeconds }) : table(report, options, wallSeconds);
+  process.stdout.write(`${printed}\n`);
+}
+
+async function loadGame(options: RunOptions): Promise<SimulatedGame> {
+  const builtIn = new URL(SCENARIOS[options.scenario]!, import.meta.url);
+  const url = options.game === undefined ? builtIn : pathToFileURL(resolve(options.game));
+  let game: SimulatedGame;
+  try {
+    game = (await import(url.href)) as SimulatedGame;
+  } catch (error) {
+    throw new UsageError(`the game ${options.game ?? options.scenario} cannot be loaded: ${oneLine(error)}`);
+  }
+  if (typeof game.server !== 'function' && typeof game.client !== 'function') {
+    throw new UsageError(
+      `the game ${options.game ?? options.scenario} exports neither server(host, args) nor client(host, args)`,
+    );
+  }
+  return game;
+}
+
+/** The machine's own cryptography, through the one door that the engine has to the machine. */
+async function realAead(): Promise<AeadFactory> {
+  const { openContext } = await import('../engine/open.ts');
+  const { sys, runtime } = openContext();
+  runtime.close(); // of this machine only the ciphers are wanted
+  return (slots, slotBytes) => sys.openAead(slots, slotBytes);
+}
+
+function table(report: ScenarioReport, options: RunOptions, wallSeconds: number): string {
+  const { packetsSent, packetsDropped, dropped, latencyMs } = report;
+  const count = (value: number): string => value.toLocaleString('en-US');
+  const share = packetsSent === 0 ? '0' : ((packetsDropped / packetsSent) * 100).toFixed(2);
+  const speed = wallSeconds > 0 ? `, ${(report.virtualSeconds / wallSeconds).toFixed(1)} x real time` : '';
+  const failed = report.clientsFailed === 0 ? '' : `, ${report.clientsFailed} could not connect`;
+  return [
+    `scenario         ${report.scenario}, ${report.clients} clients${failed}, seed ${report.seed}`,
+    `links            ${options.latency} ms +- ${options.jitter} ms one way, ${options.loss} % loss`,
+    `virtual time     ${report.virtualSeconds} s in ${wallSeconds.toFixed(2)} s${speed}`,
+    `packets sent     ${count(packetsSent)}`,
+    `packets dropped  ${count(packetsDropped)} (${share} %): lost ${count(dropped.lost)}, receive buffer full ` +
+      `${count(dropped.overflowed)}, nobody listening ${count(dropped.unheard)}`,
+    `one-way latency  p50 ${millisText(latencyMs.p50)}, p99 ${millisText(latencyMs.p99)}`,
+    `digest           ${report.digest}`,
+  ].join('\n');
+}
+
+function millisText(millis: number | null): string {
+  return millis === null ? 'none' : `${millis.toFixed(1)} ms`;
+}
+
+function whole(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`give a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+function decimal(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+(\.\d+)?$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`give a number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return 2;
+  return error instanceof SysError ? 3 : 1;
+}
+
+function oneLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
+}
