@@ -1,6 +1,6 @@
 /** The options of `openUdp`, checked once at the door: inside, nothing is optional. */
 
-import { ADDRESS_BYTES, type BatchColumns, DATAGRAM_BYTES_MAX, SysError, type UdpOptions } from '../api.ts';
+import { ADDRESS_BYTES, type BatchColumns, SysError, type UdpOptions } from '../api.ts';
 
 /** Every option with its value. Buffer sizes of 0 mean the system's. */
 export interface ResolvedUdpOptions {
@@ -18,6 +18,8 @@ export interface ResolvedUdpOptions {
 
 /** Messages that one recvmmsg or sendmmsg takes (UIO_MAXIOV). */
 const SLOTS_MAX = 1024;
+/** What the length column of a batch can say. No datagram is as long. */
+const SLOT_BYTES_MAX = 65_535;
 /** What the kernel can count in an int, doubled as it does. */
 const BUFFER_BYTES_MAX = 2 ** 30;
 
@@ -33,7 +35,7 @@ export function resolveUdpOptions(local: Uint8Array, options: UdpOptions): Resol
   return {
     rxSlots: inRange('rxSlots', options.rxSlots ?? 64, 1, SLOTS_MAX),
     txSlots: inRange('txSlots', options.txSlots ?? 64, 1, SLOTS_MAX),
-    slotBytes: inRange('slotBytes', options.slotBytes ?? 2048, 1, DATAGRAM_BYTES_MAX),
+    slotBytes: inRange('slotBytes', options.slotBytes ?? 2048, 1, SLOT_BYTES_MAX),
     receiveBufferBytes: inRange('receiveBufferBytes', options.receiveBufferBytes ?? 0, 0, BUFFER_BYTES_MAX),
     sendBufferBytes: inRange('sendBufferBytes', options.sendBufferBytes ?? 0, 0, BUFFER_BYTES_MAX),
     reusePort: options.reusePort ?? false,

@@ -34,7 +34,10 @@ function factory(blocks: boolean): BackendFactory {
     congest: async ({ sys }, options) => {
       const pair = new NamespacePair('full');
       pair.block();
-      const receiver = await pair.inside(pair.far, () => sys.openUdp(addressOf(FAR, 0)!));
+      // The suite sends all before it receives, so the receiver needs room for it.
+      const receiver = await pair.inside(pair.far, () =>
+        sys.openUdp(addressOf(FAR, 0)!, { receiveBufferBytes: 1 << 20 }),
+      );
       const socket = await pair.inside(pair.near, () => sys.openUdp(addressOf(NEAR, 0)!, options));
       return {
         socket,
