@@ -8,6 +8,7 @@
 
 import { type Micros, NEVER } from '../../sys/api.ts';
 import { assert } from './assert.ts';
+import { LEVEL_SLOTS, SlotBits } from './slot-bits.ts';
 
 /** Resolution. Half of what the kernel itself is late (30 to 40 us measured), and a power of two, so division is exact. */
 export const TICK_MICROS: Micros = 16;
@@ -21,8 +22,7 @@ const GENERATION_MASK = (1 << (31 - INDEX_BITS)) - 1;
 export const NO_TIMER = -1;
 
 const LEVELS = 4;
-const SLOTS = 256;
-const WORDS = SLOTS / 32;
+const SLOTS = LEVEL_SLOTS;
 /** Heads of circular lists share the arrays with timers; these follow those of the slots. */
 const OVERFLOW = LEVELS * SLOTS; // beyond the four levels: more than 2^32 ticks (19 hours) ahead
 const DUE = OVERFLOW + 1; // already past when inserted: for the next advance()
@@ -31,6 +31,9 @@ const FIRST_TIMER = OVERFLOW + 3;
 export const TIMERS_MAX: number = (1 << INDEX_BITS) - FIRST_TIMER;
 
 const TWO_32 = 0x1_0000_0000;
+
+/** Takes an expired timer: what was inserted with it, and the id that it had. */
+export type OnExpire = (payload: number, id: number) => void;
 
 /** Timers by id. Deadlines are `Micros`; a timer never expires before its deadline and at most `TICK_MICROS` after it. */
 export class TimerWheel {
@@ -51,8 +54,7 @@ export class TimerWheel {
   /** Free places, linked by `next`; 0: none. */
   private free = 0;
 
-  /** A bit for each slot of each level that is not empty. */
-  private readonly occupied = new Int32Array(LEVELS * WORDS);
+  private readonly occupied = new SlotBits(LEVELS);
   /** Lowest `tickLow` ever put into a slot since it was empty: where levels 1 to 3 must be looked at next. */
   private readonly earliest = new Uint32Array(LEVELS * SLOTS);
 
@@ -120,7 +122,7 @@ export class TimerWheel {
    * when it was inserted counts as the tick of that moment. `onExpire` may insert, re-arm and cancel; what it inserts for
    * a time already past expires at the next call. Returns how many expired.
    */
-  advance(now: Micros, onExpire: (payload: number, id: number) => void): number {
+  advance(now: Micros, onExpire: OnExpire): number {
     assert(!this.advancing, 'advance() inside onExpire');
     const ticks = Math.floor(now / TICK_MICROS);
     const targetLow = ticks | 0;
@@ -133,10 +135,12 @@ export class TimerWheel {
     this.advancing = true;
     let expired = 0;
     try {
-      expired += this.fire(DUE, onExpire);
-      for (let list = this.reach(targetHigh, targetLow); list >= 0; list = this.reach(targetHigh, targetLow)) {
-        expired += this.fire(list, onExpire);
-      }
+      expired += this.fireSetAside(onExpire); // left over when a callback has thrown
+      expired += this.fireList(DUE, onExpire);
+      do {
+        expired += this.fireBlock(targetHigh, targetLow, onExpire);
+      } while (this.enterNextBlock(targetHigh, targetLow));
+      this.moveTo(targetHigh, targetLow);
     } finally {
       this.advancing = false;
     }
@@ -152,47 +156,44 @@ export class TimerWheel {
     if (this.count === 0) return NEVER;
     const low = this.currentLow;
     if (this.next[DUE] !== DUE || this.next[FIRING] !== FIRING) return this.micros(this.currentHigh, low);
-    const slot = this.occupiedFrom(0, low & 255);
+    const slot = this.occupied.firstFrom(0, low & 255);
     if (slot >= 0) return this.micros(this.currentHigh, (low & ~255) | slot);
     for (let level = 1; level < LEVELS; level++) {
-      const ahead = this.occupiedFrom(level, ((low >>> (level * 8)) & 255) + 1);
+      const ahead = this.occupied.firstFrom(level, ((low >>> (level * 8)) & 255) + 1);
       if (ahead >= 0) return this.micros(this.currentHigh, this.earliest[(level << 8) | ahead] as number);
     }
     return this.micros(this.currentHigh + 1, 0);
   }
 
-  /** Goes to the next occupied slot of level 0 not after the target and returns its list; -1 when the target is reached. */
-  private reach(targetHigh: number, targetLow: number): number {
-    for (;;) {
-      const low = this.currentLow;
-      const slot = this.occupiedFrom(0, low & 255);
-      if (slot >= 0) {
-        if (!this.reached((low & ~255) | slot, targetHigh, targetLow)) break;
-        this.currentLow = (low & ~255) | slot;
-        return slot;
-      }
-      const level = this.enterNextBlock(targetHigh, targetLow);
-      if (level < 0) break;
+  /** Hands out what is due of the 256 ticks around the current one. */
+  private fireBlock(targetHigh: number, targetLow: number, onExpire: OnExpire): number {
+    const block = this.currentLow & ~255;
+    if (!this.reached(block, targetHigh, targetLow)) return 0;
+    const last = this.currentHigh === targetHigh && (targetLow & ~255) === block ? targetLow & 255 : 255;
+    let fired = 0;
+    for (let slot = this.occupied.firstFrom(0, this.currentLow & 255); slot >= 0 && slot <= last; ) {
+      this.currentLow = block | slot;
+      fired += this.fireList(slot, onExpire);
+      slot = this.occupied.firstFrom(0, slot);
     }
-    this.moveTo(targetHigh, targetLow);
-    return -1;
+    return fired;
   }
 
-  /** Moves to the start of the next occupied slot of levels 1 and up, and deals it out; -1 when that is after the target. */
-  private enterNextBlock(targetHigh: number, targetLow: number): number {
+  /** Moves to the start of the next occupied slot of levels 1 and up, and deals it out; false when that is after the target. */
+  private enterNextBlock(targetHigh: number, targetLow: number): boolean {
     const low = this.currentLow;
     for (let level = 1; level < LEVELS; level++) {
       const shift = level * 8;
-      const slot = this.occupiedFrom(level, ((low >>> shift) & 255) + 1);
+      const slot = this.occupied.firstFrom(level, ((low >>> shift) & 255) + 1);
       if (slot < 0) continue;
       const above = level === LEVELS - 1 ? 0 : low & (-1 << (shift + 8));
       const start = above | (slot << shift);
-      if (!this.reached(start, targetHigh, targetLow)) return -1;
+      if (!this.reached(start, targetHigh, targetLow)) return false;
       this.currentLow = start;
       this.dealOut((level << 8) | slot);
-      return level;
+      return true;
     }
-    return this.enterNextEpoch(targetHigh) ? LEVELS : -1;
+    return this.enterNextEpoch(targetHigh);
   }
 
   /** All four levels are empty: goes to the next 2^32 ticks that hold a timer; false when that is after the target. */
@@ -208,35 +209,56 @@ export class TimerWheel {
     return true;
   }
 
-  /** Takes the list apart and places its timers again, in order. */
+  /**
+   * Takes a list apart and places its timers again, in order. Not by `place`: a timer whose tick is the current one
+   * belongs into the slot that expires next, not to those that were late from the start.
+   */
   private dealOut(list: number): void {
-    const next = this.next;
+    const { next, tickLow } = this;
     let index = next[list] as number;
     next[list] = list;
     this.previous[list] = list;
     this.markEmpty(list);
     while (index !== list) {
       const following = next[index] as number;
-      // Not `place`: a timer whose tick is the current one now belongs into the slot that is about to expire.
-      this.append(this.slotFor(index), index);
+      const later = list === OVERFLOW && this.tickHigh[index] !== this.currentHigh;
+      this.append(later ? OVERFLOW : this.slotFor(tickLow[index] as number), index);
       index = following;
     }
   }
 
   /** Hands out a whole list. Those that callbacks put into the same list meanwhile are not among them. */
-  private fire(list: number, onExpire: (payload: number, id: number) => void): number {
-    this.splice(list, FIRING);
+  private fireList(list: number, onExpire: OnExpire): number {
+    const next = this.next;
+    const index = next[list] as number;
+    if (index === list) return 0;
     this.markEmpty(list);
+    if (next[index] === list) {
+      // Alone in its slot, as most are: no need to set others aside.
+      next[list] = list;
+      this.previous[list] = list;
+      this.expire(index, onExpire);
+      return 1;
+    }
+    this.splice(list, FIRING);
+    return this.fireSetAside(onExpire);
+  }
+
+  private fireSetAside(onExpire: OnExpire): number {
     let fired = 0;
     for (let index = this.next[FIRING] as number; index !== FIRING; index = this.next[FIRING] as number) {
-      const id = ((this.generation[index] as number) << INDEX_BITS) | index;
-      const payload = this.payload[index] as number;
       this.unlink(index);
-      this.release(index);
+      this.expire(index, onExpire);
       fired++;
-      onExpire(payload, id);
     }
     return fired;
+  }
+
+  /** Gives the place of an unlinked timer back, so that the callback may use it, and calls. */
+  private expire(index: number, onExpire: OnExpire): void {
+    const id = ((this.generation[index] as number) << INDEX_BITS) | index;
+    this.release(index);
+    onExpire(this.payload[index] as number, id);
   }
 
   private setTick(index: number, deadline: Micros): void {
@@ -247,17 +269,15 @@ export class TimerWheel {
 
   private place(index: number): void {
     const high = this.tickHigh[index] as number;
-    const past =
-      high === this.currentHigh
-        ? (this.tickLow[index] as number) >>> 0 <= this.currentLow >>> 0
-        : high < this.currentHigh;
-    this.append(past ? DUE : this.slotFor(index), index);
+    const low = this.tickLow[index] as number;
+    let list = DUE;
+    if (high > this.currentHigh) list = OVERFLOW;
+    else if (high === this.currentHigh && low >>> 0 > this.currentLow >>> 0) list = this.slotFor(low);
+    this.append(list, index);
   }
 
-  /** The list of a timer that is not past. */
-  private slotFor(index: number): number {
-    if (this.tickHigh[index] !== this.currentHigh) return OVERFLOW;
-    const low = this.tickLow[index] as number;
+  /** The list of a timer of the current 2^32 ticks that is not past. */
+  private slotFor(low: number): number {
     const differing = low ^ this.currentLow;
     if (differing >>> 8 === 0) return low & 255;
     if (differing >>> 16 === 0) return SLOTS | ((low >>> 8) & 255);
@@ -266,18 +286,17 @@ export class TimerWheel {
   }
 
   private append(list: number, index: number): void {
-    const last = this.previous[list] as number;
-    this.next[last] = index;
-    this.previous[index] = last;
-    this.next[index] = list;
-    this.previous[list] = index;
+    const { next, previous } = this;
+    const last = previous[list] as number;
+    next[last] = index;
+    previous[index] = last;
+    next[index] = list;
+    previous[list] = index;
     if (list >= OVERFLOW) return;
+    if (last === list) this.occupied.set(list);
+    if (list < SLOTS) return;
     const tick = (this.tickLow[index] as number) >>> 0;
-    if (last === list) {
-      const word = list >>> 5;
-      this.occupied[word] = (this.occupied[word] as number) | (1 << (list & 31));
-      this.earliest[list] = tick;
-    } else if (tick < (this.earliest[list] as number)) this.earliest[list] = tick;
+    if (last === list || tick < (this.earliest[list] as number)) this.earliest[list] = tick;
   }
 
   private unlink(index: number): void {
@@ -289,9 +308,7 @@ export class TimerWheel {
   }
 
   private markEmpty(list: number): void {
-    if (list >= OVERFLOW) return;
-    const word = list >>> 5;
-    this.occupied[word] = (this.occupied[word] as number) & ~(1 << (list & 31));
+    if (list < OVERFLOW) this.occupied.clear(list);
   }
 
   /** Moves all of one list to the end of another; the first is empty then. */
@@ -306,20 +323,6 @@ export class TimerWheel {
     this.previous[to] = last;
     this.next[from] = from;
     this.previous[from] = from;
-  }
-
-  /** Lowest occupied slot of a level at or after `from` (0 .. 256), or -1. */
-  private occupiedFrom(level: number, from: number): number {
-    if (from >= SLOTS) return -1;
-    const base = level * WORDS;
-    let word = from >>> 5;
-    let bits = (this.occupied[base + word] as number) & (-1 << (from & 31));
-    while (bits === 0) {
-      word++;
-      if (word === WORDS) return -1;
-      bits = this.occupied[base + word] as number;
-    }
-    return (word << 5) | (31 - Math.clz32(bits & -bits));
   }
 
   private reached(low: number, targetHigh: number, targetLow: number): boolean {
