@@ -52,7 +52,7 @@ export class EpollPoller implements Poller {
   readonly keys: Int32Array = new Int32Array(EVENTS_MAX);
   readonly flags: Uint8Array = new Uint8Array(EVENTS_MAX);
 
-  private readonly calls: LinuxCalls = linuxCalls();
+  private readonly calls: LinuxCalls;
   private readonly arena: NativeArena = NativeArena.map(ARENA_BYTES);
   private readonly events: StructArray = new StructArray(this.arena, abi.EpollEvent, 0, EVENTS_MAX);
   private readonly control: StructArray = new StructArray(this.arena, abi.EpollEvent, CONTROL_AT, 1);
@@ -70,10 +70,13 @@ export class EpollPoller implements Poller {
   private watch: DescriptorWatch | null = null;
   private open = true;
 
-  /** @param now the clock that deadlines of `arm` are on: CLOCK_MONOTONIC in microseconds */
-  constructor(now: () => Micros) {
+  /**
+   * @param now the clock that deadlines of `arm` are on: CLOCK_MONOTONIC in microseconds
+   * @param calls other than this system's: for tests of what an old one lacks
+   */
+  constructor(now: () => Micros, calls: LinuxCalls = linuxCalls()) {
     this.now = now;
-    const { calls } = this;
+    this.calls = calls;
     this.precise = calls.epoll_pwait2 !== null;
     this.epollFd = must('epoll_create1', () => calls.epoll_create1(abi.EPOLL_CLOEXEC));
     this.eventFd = must('eventfd', () => calls.eventfd(0, abi.EFD_NONBLOCK_CLOEXEC));

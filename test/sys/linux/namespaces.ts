@@ -90,6 +90,12 @@ export class NamespacePair {
     ip('-n', this.near, 'neigh', 'replace', FAR, 'lladdr', FAR_MAC, 'dev', 'near', 'nud', 'permanent');
   }
 
+  /** Makes `bytes` the largest IP packet of the link. */
+  limitMtu(bytes: number): void {
+    ip('-n', this.near, 'link', 'set', 'near', 'mtu', String(bytes));
+    ip('-n', this.far, 'link', 'set', 'far', 'mtu', String(bytes));
+  }
+
   close(): void {
     for (const namespace of [this.near, this.far]) {
       try {
