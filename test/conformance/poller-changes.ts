@@ -65,6 +65,13 @@ export function changeTests(test: WorkbenchTest): void {
     }
   });
 
+  test('close silences a socket that is writable', async (workbench) => {
+    const { poller, socket } = await watched(workbench, WRITABLE);
+    expect(await workbench.settle(poller)).toBe(1);
+    socket.close();
+    expect(await workbench.settle(poller, SILENCE_MICROS)).toBe(0);
+  });
+
   test('remove after close, and a second remove, do nothing', async (workbench) => {
     const { poller, socket } = await watched(workbench, READABLE);
     socket.close();

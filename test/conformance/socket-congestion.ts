@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest';
 import type { DatagramSocket } from '../../sys/api.ts';
-import { EDGE, ONESHOT, READABLE, WRITABLE } from '../../sys/api.ts';
+import { ADDRESS_BYTES, addressOf, EDGE, formatHost, ONESHOT, READABLE, WRITABLE } from '../../sys/api.ts';
 import { append } from './outside.ts';
 import type { WorkbenchTest } from './workbench.ts';
 import { numbered, numbersOf, PATIENCE_MICROS, SILENCE_MICROS, upTo } from './workbench.ts';
@@ -41,6 +41,21 @@ export function congestionTests(test: WorkbenchTest): void {
       },
     );
   }
+
+  test.needing(['congestion'], 'keeps the address of each datagram that waits', async (workbench) => {
+    const way = await workbench.congest({ txSlots: TX_SLOTS, sendBufferBytes: 8192 });
+    const nobody = addressOf(formatHost(way.receiver.localAddress), 9)!;
+    fill(way.socket, nobody);
+    // 3 of 4 go nowhere: an address that slipped to another slot would bring a wrong number, or none.
+    for (const slot of upTo(TX_SLOTS)) {
+      way.socket.tx.address.set(slot % 4 === 1 ? way.receiver.localAddress : nobody, slot * ADDRESS_BYTES);
+      way.socket.tx.view.setUint32(way.socket.tx.offset[slot]!, slot, true);
+    }
+    await way.release();
+    await workbench.sendAll(way.socket, nobody, []);
+    const wanted = upTo(TX_SLOTS).filter((slot) => slot % 4 === 1);
+    expect(numbersOf(await workbench.collect(way.receiver, wanted.length))).toEqual(wanted);
+  });
 
   for (const [mode, interest] of [
     ['level', WRITABLE],
