@@ -1,0 +1,393 @@
+/**
+ * The client's side of netcode 1.02 behind one socket: tries the servers of a connect token in turn, and speaks with the one
+ * that takes it in. STATE-MACHINE.md says the same in words.
+ *
+ * Receiving and sending payloads allocates nothing.
+ */
+
+import {
+  ADDRESS_BYTES,
+  type Aead,
+  type DatagramBatch,
+  type Micros,
+  NEVER,
+  type Rng,
+  sameAddress,
+} from '../../sys/api.ts';
+import type { DisconnectCode, DisconnectReason, Endpoint } from '../endpoint.ts';
+import {
+  CLIENT_CONNECTED,
+  CLIENT_DENIED,
+  CLIENT_DISCONNECTED,
+  CLIENT_REQUEST_TIMED_OUT,
+  CLIENT_RESPONSE_TIMED_OUT,
+  CLIENT_SENDING_REQUEST,
+  CLIENT_SENDING_RESPONSE,
+  CLIENT_TIMED_OUT,
+  CLIENT_TOKEN_EXPIRED,
+  CLIENT_TOKEN_INVALID,
+  clientExpects,
+} from './client-states.ts';
+import {
+  ACCEPTED,
+  countDrop,
+  DROP_EMPTY,
+  DROP_REASON,
+  DROP_UNKNOWN_ADDRESS,
+  DROP_WRONG_STATE,
+  type DropCounters,
+  dropCounters,
+} from './drop-counters.ts';
+import { EVENT_CONNECT, EVENT_DISCONNECT, EVENT_PAYLOAD, EventQueue } from './event-queue.ts';
+import {
+  associatedDataOf,
+  CHALLENGE_DATA_BYTES,
+  CLIENT_TAKES,
+  KEEP_ALIVE_DATA_BYTES,
+  PACKET_CHALLENGE,
+  PACKET_DENIED,
+  PACKET_DISCONNECT,
+  PACKET_KEEP_ALIVE,
+  PACKET_PAYLOAD,
+  PACKET_REASON,
+  PACKET_RESPONSE,
+  PacketHeader,
+  REQUEST_BYTES,
+  tokenAssociatedDataOf,
+  writeRequest,
+} from './packets.ts';
+import { decodeReasonCode, decodeReasonText, encodeReason } from './reason.ts';
+import { REPLAY_WINDOW_DEFAULT } from './replay-window.ts';
+import { copyAddress, putData, Sessions } from './sessions.ts';
+import { DISCONNECT_PACKETS, FAREWELL_PACKETS, KEEP_ALIVE_MICROS } from './timing.ts';
+import { type ConnectToken, readConnectToken } from './token.ts';
+
+/** What a client tells, in order. */
+export interface NetcodeClientSink {
+  /** The server took us in as connection `index` of at most `maxClients`. */
+  connect(index: number, maxClients: number): void;
+  /** `length` bytes at `bytes[offset ..]`, borrowed until the next receive. `receivedNumber[0]` is the packet number. */
+  payload(bytes: Uint8Array, offset: number, length: number): void;
+  /** The end of every `connect()` call, whether it came to a connection or not. */
+  disconnect(reason: DisconnectReason): void;
+}
+
+export interface NetcodeClientOptions {
+  /** See ReplayWindows. Default 4,096; the standard has 256. */
+  readonly replayWindowSize?: number;
+}
+
+/** Requests and responses are repeated ten times a second (netcode 1.02) ... */
+const RETRY_MICROS = 100_000;
+/** ... and up to this much later, by chance: a server under a flood answers by chance too, and a beat could hide us. */
+const RETRY_JITTER_MICROS = 10_000;
+const SECOND_MICROS = 1_000_000;
+const ROW = 0;
+const NO_DATA: Uint8Array = new Uint8Array(0);
+
+type ReadToken = ConnectToken & { readonly addresses: readonly Uint8Array[] };
+
+export class NetcodeClient implements Endpoint<NetcodeClientSink> {
+  /** Datagrams that were not taken, by reason. Live. */
+  readonly drops: DropCounters = dropCounters();
+  /** Datagrams that were taken. */
+  accepted = 0;
+  /** Element 0: the packet number of the payload that `drain` is handing over. A cell, so that nothing is boxed. */
+  readonly receivedNumber: Float64Array = new Float64Array(1);
+  /** Element 0: the packet number that `writePayload` gave last. */
+  readonly writtenNumber: Float64Array;
+  readonly #aead: Aead;
+  readonly #rng: Rng;
+  readonly #sessions: Sessions;
+  readonly #events = new EventQueue(64);
+  readonly #header = new PacketHeader();
+  readonly #challenge = new Uint8Array(CHALLENGE_DATA_BYTES);
+  /** Element 0: the time of the call that is running. 1: when the next packet of ours is due. 2: when the token runs out. */
+  readonly #times: Float64Array = new Float64Array(3);
+  #state = CLIENT_DISCONNECTED;
+  #token: ReadToken | null = null;
+  #serverIndex = 0;
+  #tokenAssociated: Uint8Array = NO_DATA;
+  #index = 0;
+  #maxClients = 0;
+  #reason: DisconnectReason | null = null;
+  /** What the server said last when it sent us away, until the next server is tried. */
+  #refusal: DisconnectReason | null = null;
+  #farewell: Uint8Array | null = null;
+  #farewellLeft = 0;
+
+  constructor(options: NetcodeClientOptions, aead: Aead, rng: Rng) {
+    this.#aead = aead;
+    this.#rng = rng;
+    this.#sessions = new Sessions(1, 1, options.replayWindowSize ?? REPLAY_WINDOW_DEFAULT, aead);
+    this.writtenNumber = this.#sessions.writtenNumber;
+  }
+
+  /** The state's number in the standard: CLIENT_TOKEN_EXPIRED (-6) .. CLIENT_CONNECTED (3). */
+  get state(): number {
+    return this.#state;
+  }
+
+  /** Which server of the token is being tried or spoken with, 0 .. 31. */
+  get serverIndex(): number {
+    return this.#serverIndex;
+  }
+
+  /** Canonical address of that server, or null before the first `connect()`. */
+  get serverAddress(): Uint8Array | null {
+    return this.#token?.addresses[this.#serverIndex] ?? null;
+  }
+
+  /** Whether payloads can be sent. The argument is there so that client and server can be used alike. */
+  isConnected(_connection: number = ROW): boolean {
+    return this.#state === CLIENT_CONNECTED;
+  }
+
+  lastReceivedAt(): Micros {
+    return this.#sessions.lastReceivedAt[ROW]!;
+  }
+
+  /**
+   * Starts to connect with a token of 2,048 bytes; `connect` or `disconnect` follows. What was before is forgotten without
+   * a word: call `disconnect` and let `transmit` finish first.
+   */
+  connect(token: Uint8Array, now: Micros): void {
+    const previous = this.#token;
+    const read = readConnectToken(token);
+    this.#events.clear();
+    this.#farewellLeft = 0;
+    this.#refusal = null;
+    this.#serverIndex = 0;
+    this.#token = read;
+    this.#sessions.freeKeys(ROW);
+    if (read === null) {
+      this.#end(CLIENT_TOKEN_INVALID, { code: 'token-invalid', side: 'local', text: '' });
+      return;
+    }
+    // The same keys again: go on counting, so that no number is used twice with them.
+    if (previous === null || !sameBytes(previous.clientToServerKey, read.clientToServerKey)) {
+      this.#sessions.nextLow[ROW] = 0;
+      this.#sessions.nextHigh[ROW] = 0;
+    }
+    this.#sessions.setKeys(ROW, read.clientToServerKey, read.serverToClientKey, associatedDataOf(read.protocolId));
+    this.#sessions.timeoutMicros[ROW] = read.timeoutSeconds > 0 ? read.timeoutSeconds * SECOND_MICROS : 0;
+    this.#tokenAssociated = tokenAssociatedDataOf(read.protocolId, read.expires);
+    const lifeMicros = Number(read.expires - read.created) * SECOND_MICROS;
+    this.#times[2] = lifeMicros < NEVER - now ? now + lifeMicros : NEVER;
+    this.#tryServer(0, now);
+  }
+
+  /** Leaves; the server is told code and text (at most 255 bytes of UTF-8) with the next `transmit`. */
+  disconnect(code: DisconnectCode, text: string, now: Micros): void {
+    if (this.#state <= CLIENT_DISCONNECTED) return;
+    this.#times[0] = now;
+    // Before the challenge the server knows nothing that could be ended.
+    if (this.#state >= CLIENT_SENDING_RESPONSE) {
+      this.#farewell = encodeReason(code, text);
+      this.#farewellLeft = FAREWELL_PACKETS;
+    }
+    this.#end(CLIENT_DISCONNECTED, { code, side: 'local', text });
+  }
+
+  receive(batch: DatagramBatch, now: Micros, _unixSeconds: number): void {
+    this.#events.checkDrained(now);
+    this.#times[0] = now;
+    for (let slot = 0; slot < batch.count; slot++) {
+      const code = this.#receiveOne(batch, slot);
+      if (code === ACCEPTED) this.accepted++;
+      else countDrop(this.drops, code);
+    }
+  }
+
+  drain(sink: NetcodeClientSink): void {
+    const events = this.#events;
+    for (let i = 0; i < events.count; i++) {
+      switch (events.kind[i]) {
+        case EVENT_PAYLOAD:
+          this.receivedNumber[0] = events.number[i]!;
+          sink.payload(this.#aead.plaintext, events.offset[i]!, events.length[i]!);
+          break;
+        case EVENT_CONNECT:
+          sink.connect(this.#index, this.#maxClients);
+          break;
+        case EVENT_DISCONNECT:
+          sink.disconnect(this.#reason!);
+          break;
+      }
+    }
+    events.clear();
+  }
+
+  advance(now: Micros): void {
+    if (this.#state <= CLIENT_DISCONNECTED) return;
+    if (this.#state < CLIENT_CONNECTED && now >= this.#times[2]!) {
+      this.#end(CLIENT_TOKEN_EXPIRED, { code: 'token-expired', side: 'local', text: '' });
+      return;
+    }
+    const timeout = this.#sessions.timeoutMicros[ROW]!;
+    if (timeout === 0 || now - this.#sessions.lastReceivedAt[ROW]! <= timeout) return;
+    const reason: DisconnectReason = { code: 'timeout', side: 'local', text: '' };
+    if (this.#state === CLIENT_CONNECTED) this.#end(CLIENT_TIMED_OUT, reason);
+    else
+      this.#tryNext(
+        this.#state === CLIENT_SENDING_REQUEST ? CLIENT_REQUEST_TIMED_OUT : CLIENT_RESPONSE_TIMED_OUT,
+        reason,
+        now,
+      );
+  }
+
+  transmit(batch: DatagramBatch, now: Micros): void {
+    this.#writeFarewell(batch, now);
+    if (this.#state <= CLIENT_DISCONNECTED || batch.full || now < this.#nextSendAt()) return;
+    if (this.#state === CLIENT_SENDING_REQUEST) this.#writeRequest(batch, now);
+    else if (this.#state === CLIENT_SENDING_RESPONSE) this.#write(batch, PACKET_RESPONSE, this.#challenge, now);
+    else this.#writeKeepAlive(batch, now);
+    this.#times[1] = now + RETRY_MICROS + (this.#rng.u32() % RETRY_JITTER_MICROS);
+  }
+
+  deadline(): Micros {
+    if (this.#farewellLeft > 0 || this.#events.count > 0) return 0;
+    if (this.#state <= CLIENT_DISCONNECTED) return NEVER;
+    let deadline = this.#nextSendAt();
+    const timeout = this.#sessions.timeoutMicros[ROW]!;
+    if (timeout > 0) deadline = Math.min(deadline, this.#sessions.lastReceivedAt[ROW]! + timeout + 1);
+    return this.#state < CLIENT_CONNECTED ? Math.min(deadline, this.#times[2]!) : deadline;
+  }
+
+  /**
+   * Seals the plaintext at `batch.home(batch.count)`, `batch.length[batch.count]` bytes (1 .. 1,200), and appends it to the
+   * batch as a payload. False when not connected; then nothing is appended.
+   */
+  writePayload(batch: DatagramBatch, _connection: number, now: Micros): boolean {
+    if (this.#state !== CLIENT_CONNECTED) return false;
+    this.#sessions.writePacket(batch, ROW, PACKET_PAYLOAD, now);
+    return true;
+  }
+
+  /** When we have to send again. A payload stands for a keep-alive. */
+  #nextSendAt(): Micros {
+    return this.#state === CLIENT_CONNECTED ? this.#sessions.lastSentAt[ROW]! + KEEP_ALIVE_MICROS : this.#times[1]!;
+  }
+
+  /** Returns ACCEPTED or the reason to drop the datagram in `slot`. */
+  #receiveOne(batch: DatagramBatch, slot: number): number {
+    const length = batch.length[slot]!;
+    if (length === 0) return DROP_EMPTY;
+    const header = this.#header;
+    const code = header.parse(batch.arena, batch.offset[slot]!, length, CLIENT_TAKES);
+    if (code !== ACCEPTED) return code;
+    if (!clientExpects(this.#state, header.type, header.sequenceHigh)) return DROP_WRONG_STATE;
+    if (!sameAddress(this.#sessions.address, 0, batch.address, slot * ADDRESS_BYTES)) return DROP_UNKNOWN_ADDRESS;
+    const opened = this.#sessions.openPacket(batch, slot, header, ROW);
+    if (opened !== ACCEPTED) return opened;
+    return this.#take(header, slot * this.#aead.plaintextStrideBytes);
+  }
+
+  /** Acts on an authentic packet whose plaintext starts at `at`. */
+  #take(header: PacketHeader, at: number): number {
+    const now = this.#times[0]!;
+    if (header.type === PACKET_REASON) return this.#takeReason(header, at, now);
+    this.#sessions.lastReceivedAt[ROW] = now;
+    switch (header.type) {
+      case PACKET_PAYLOAD:
+        this.#events.pushPayload(ROW, at, header.dataBytes, header.sequenceLow, header.sequenceHigh);
+        break;
+      case PACKET_KEEP_ALIVE:
+        if (this.#state === CLIENT_SENDING_RESPONSE) this.#begin(at);
+        break;
+      case PACKET_CHALLENGE:
+        this.#challenge.set(this.#aead.plaintext.subarray(at, at + CHALLENGE_DATA_BYTES));
+        this.#state = CLIENT_SENDING_RESPONSE;
+        this.#times[1] = 0; // at once
+        break;
+      case PACKET_DENIED:
+        this.#tryNext(CLIENT_DENIED, { code: 'denied', side: 'remote', text: '' }, now);
+        break;
+      case PACKET_DISCONNECT:
+        this.#end(CLIENT_DISCONNECTED, { code: 'closed', side: 'remote', text: '' });
+        break;
+    }
+    return ACCEPTED;
+  }
+
+  /** Our server says why it is about to send "disconnect" or "denied": no need to wait for that. */
+  #takeReason(header: PacketHeader, at: number, now: Micros): number {
+    const code = decodeReasonCode(this.#aead.plaintext, at);
+    if (code === null) return DROP_REASON;
+    const text = decodeReasonText(this.#aead.plaintext, at, header.dataBytes);
+    const reason: DisconnectReason = { code, side: 'remote', text };
+    // Above 2^63 it speaks of the handshake, and another server may decide otherwise; else of a connection that is over.
+    if (header.sequenceHigh < 0) this.#tryNext(CLIENT_DENIED, reason, now);
+    else this.#end(CLIENT_DISCONNECTED, reason);
+    return ACCEPTED;
+  }
+
+  #begin(at: number): void {
+    const view = new DataView(this.#aead.plaintext.buffer, this.#aead.plaintext.byteOffset + at, KEEP_ALIVE_DATA_BYTES);
+    this.#index = view.getUint32(0, true);
+    this.#maxClients = view.getUint32(4, true);
+    this.#state = CLIENT_CONNECTED;
+    this.#sessions.lastSentAt[ROW] = -KEEP_ALIVE_MICROS; // confirm at once: until then the server doubles what it sends
+    this.#events.push(EVENT_CONNECT, ROW);
+  }
+
+  /** Starts with server `index` of the token. The packet counter goes on, since the keys stay the same. */
+  #tryServer(index: number, now: Micros): void {
+    this.#serverIndex = index;
+    copyAddress(this.#token!.addresses[index]!, 0, this.#sessions.address, 0);
+    this.#sessions.replay.reset(ROW);
+    this.#sessions.lastReceivedAt[ROW] = now;
+    this.#state = CLIENT_SENDING_REQUEST;
+    this.#times[1] = now;
+  }
+
+  /** This server will not have us: the next one, or the end in `state`. */
+  #tryNext(state: number, reason: DisconnectReason, now: Micros): void {
+    if (reason.side === 'remote') this.#refusal = reason;
+    if (this.#serverIndex + 1 < this.#token!.addresses.length) this.#tryServer(this.#serverIndex + 1, now);
+    else this.#end(state, this.#refusal ?? reason);
+  }
+
+  #end(state: number, reason: DisconnectReason): void {
+    this.#state = state;
+    this.#reason = reason;
+    this.#events.push(EVENT_DISCONNECT, ROW);
+  }
+
+  #writeRequest(batch: DatagramBatch, now: Micros): void {
+    const slot = batch.count;
+    const token = this.#token!;
+    const sessions = this.#sessions;
+    batch.offset[slot] = batch.home(slot);
+    batch.length[slot] = REQUEST_BYTES;
+    writeRequest(batch.arena, batch.home(slot), this.#tokenAssociated, token.nonce, token.privateToken);
+    copyAddress(sessions.address, 0, batch.address, slot * ADDRESS_BYTES);
+    sessions.skipNumber(ROW); // requests count too, as in the reference
+    sessions.lastSentAt[ROW] = now;
+    batch.count = slot + 1;
+  }
+
+  #writeKeepAlive(batch: DatagramBatch, now: Micros): void {
+    const at = batch.home(batch.count);
+    batch.arena.fill(0, at, at + KEEP_ALIVE_DATA_BYTES); // a client has nothing to say in it
+    batch.length[batch.count] = KEEP_ALIVE_DATA_BYTES;
+    this.#sessions.writePacket(batch, ROW, PACKET_KEEP_ALIVE, now);
+  }
+
+  #write(batch: DatagramBatch, type: number, data: Uint8Array, now: Micros): void {
+    putData(batch, data);
+    this.#sessions.writePacket(batch, ROW, type, now);
+  }
+
+  #writeFarewell(batch: DatagramBatch, now: Micros): void {
+    while (this.#farewellLeft > 0 && !batch.full) {
+      if (this.#farewellLeft > DISCONNECT_PACKETS) this.#write(batch, PACKET_REASON, this.#farewell!, now);
+      else this.#write(batch, PACKET_DISCONNECT, NO_DATA, now);
+      this.#farewellLeft--;
+    }
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

@@ -1,0 +1,369 @@
+/**
+ * The server's side of netcode 1.02 behind one socket: who may come in, who is there, and their sealed packets.
+ * STATE-MACHINE.md says the same in words. The parts, in the order of a packet's way:
+ *
+ *     PacketHeader (the clear bytes) -> ServerHandshakes with RequestGate (who may come in) -> ServerSessions (rows, tables) ->
+ *     Sessions (keys, replay, open and seal) -> EventQueue (to the game) ... Outbox -> ServerAnswers (from the endpoint)
+ *
+ * Receiving and sending payloads allocates nothing.
+ */
+
+import { ADDRESS_BYTES, type Aead, type DatagramBatch, type Micros, type Rng } from '../../sys/api.ts';
+import { DueWheel } from '../due-wheel.ts';
+import type { DisconnectCode, DisconnectReason, Endpoint } from '../endpoint.ts';
+import { ChallengeBook } from './challenge.ts';
+import {
+  ACCEPTED,
+  countDrop,
+  DROP_EMPTY,
+  DROP_REASON,
+  DROP_SEQUENCE_TOO_LARGE,
+  DROP_UNKNOWN_ADDRESS,
+  DROP_WRONG_STATE,
+  type DropCounters,
+  dropCounters,
+} from './drop-counters.ts';
+import { EVENT_ADMIT, EVENT_CONNECT, EVENT_DISCONNECT, EVENT_PAYLOAD, EventQueue } from './event-queue.ts';
+import { KeepAlives } from './keep-alive.ts';
+import { Outbox, OWES_WELCOME } from './outbox.ts';
+import {
+  PACKET_DISCONNECT,
+  PACKET_PAYLOAD,
+  PACKET_REASON,
+  PACKET_REQUEST,
+  PACKET_RESPONSE,
+  PacketHeader,
+  SERVER_TAKES,
+  TAG_BYTES,
+  USER_DATA_BYTES,
+} from './packets.ts';
+import { decodeReasonCode, decodeReasonText, encodeReason } from './reason.ts';
+import { RequestGate } from './request-gate.ts';
+import { ServerAnswers } from './server-answers.ts';
+import { ServerHandshakes } from './server-handshakes.ts';
+import { checkPrivateKeys, type NetcodeServerOptions, type ServerSettings, serverSettings } from './server-options.ts';
+import { CLIENT_ID_BYTES, CONFIRMED, ENDING, PENDING, ServerSessions, UNCONFIRMED } from './server-sessions.ts';
+
+export type { NetcodeServerOptions } from './server-options.ts';
+
+/** What a server tells, in order. Connections are numbers, 0 .. maxClients - 1, given again only after `disconnect`. */
+export interface NetcodeServerSink {
+  /** A client proved its token and its address. Answer with `accept` or `refuse`, now or later. */
+  admit(connection: number): void;
+  connect(connection: number): void;
+  /** `length` bytes at `bytes[offset ..]`, borrowed until the next receive. `receivedNumber[0]` is the packet number. */
+  payload(connection: number, bytes: Uint8Array, offset: number, length: number): void;
+  /** The end of every connection that `admit` named, whether it was accepted or not. */
+  disconnect(connection: number, reason: DisconnectReason): void;
+}
+
+export class NetcodeServer implements Endpoint<NetcodeServerSink> {
+  /** Datagrams that were not taken, by reason. Live. */
+  readonly drops: DropCounters = dropCounters();
+  /** Datagrams that were taken. With `drops` this makes all that were received. */
+  accepted = 0;
+  /** Element 0: the packet number of the payload that `drain` is handing over. A cell, so that nothing is boxed. */
+  readonly receivedNumber: Float64Array = new Float64Array(1);
+  /** Element 0: the packet number that `writePayload` gave last. */
+  readonly writtenNumber: Float64Array;
+  readonly maxClients: number;
+  readonly #settings: ServerSettings;
+  readonly #aead: Aead;
+  readonly #rows: ServerSessions;
+  readonly #gate: RequestGate;
+  readonly #handshakes: ServerHandshakes;
+  readonly #outbox: Outbox;
+  readonly #answers: ServerAnswers;
+  readonly #keepAlives: KeepAlives;
+  readonly #wheel: DueWheel;
+  readonly #events: EventQueue;
+  readonly #header = new PacketHeader();
+  /** 1: the game has been told that the connection ended. */
+  readonly #told: Uint8Array;
+  /** Element 0: the time of the call that is running. */
+  readonly #time: Float64Array = new Float64Array(1);
+  #unixSeconds: number;
+
+  /**
+   * @param rng for the challenge key, the hash tables' secrets and the first packet numbers
+   * @param unixSeconds the calendar at the start: tokens from before it are refused (see tokenLifetimeMaxSeconds)
+   * @throws ConfigError for options that cannot work
+   */
+  constructor(options: NetcodeServerOptions, aead: Aead, rng: Rng, now: Micros, unixSeconds: number) {
+    const settings = serverSettings(options);
+    this.#settings = settings;
+    this.#aead = aead;
+    this.maxClients = settings.maxClients;
+    const challenges = new ChallengeBook(aead, rng);
+    this.#rows = new ServerSessions(settings, aead, rng);
+    this.writtenNumber = this.#rows.sessions.writtenNumber;
+    this.#gate = new RequestGate(settings, this.#rows, aead, rng, unixSeconds);
+    this.#outbox = new Outbox(this.#rows.rows);
+    this.#answers = new ServerAnswers(this.#rows, this.#outbox, challenges, rng);
+    this.#wheel = new DueWheel(this.#rows.rows);
+    this.#keepAlives = new KeepAlives(this.#rows.sessions, this.#wheel, this.#outbox);
+    this.#events = new EventQueue(256);
+    this.#handshakes = new ServerHandshakes(
+      settings,
+      aead,
+      this.#rows,
+      this.#gate,
+      challenges,
+      this.#outbox,
+      this.#wheel,
+    );
+    this.#told = new Uint8Array(settings.maxClients);
+    this.#time[0] = now;
+    this.#unixSeconds = unixSeconds;
+  }
+
+  /** Replaces the private keys: one, or two while tokens of the old one are about, the newer first. */
+  setPrivateKeys(keys: readonly Uint8Array[]): void {
+    this.#gate.setPrivateKeys(checkPrivateKeys(keys));
+  }
+
+  receive(batch: DatagramBatch, now: Micros, unixSeconds: number): void {
+    this.#events.checkDrained(now);
+    this.#time[0] = now;
+    this.#unixSeconds = unixSeconds;
+    for (let slot = 0; slot < batch.count; slot++) {
+      const code = this.#receiveOne(batch, slot);
+      if (code === ACCEPTED) this.accepted++;
+      else countDrop(this.drops, code);
+    }
+  }
+
+  drain(sink: NetcodeServerSink): void {
+    const events = this.#events;
+    for (let i = 0; i < events.count; i++) {
+      const connection = events.connection[i]!;
+      switch (events.kind[i]) {
+        case EVENT_PAYLOAD:
+          this.receivedNumber[0] = events.number[i]!;
+          sink.payload(connection, this.#aead.plaintext, events.offset[i]!, events.length[i]!);
+          break;
+        case EVENT_ADMIT:
+          // It may have left again in the same turn; then only its end is told.
+          sink.admit(connection);
+          break;
+        case EVENT_CONNECT:
+          sink.connect(connection);
+          break;
+        case EVENT_DISCONNECT:
+          this.#told[connection] = 1;
+          sink.disconnect(connection, this.#rows.reason[connection]!);
+          this.#freeIfDone(connection);
+          break;
+      }
+    }
+    events.clear();
+  }
+
+  advance(now: Micros): void {
+    this.#time[0] = now;
+    for (let row = this.#wheel.takeDue(now); row >= 0; row = this.#wheel.takeDue(now)) this.#fire(row, now);
+  }
+
+  transmit(batch: DatagramBatch, now: Micros): void {
+    const outbox = this.#outbox;
+    while (outbox.count > 0 && !batch.full) {
+      const row = outbox.first();
+      this.#answers.write(batch, row, now);
+      if (outbox.owes[row] !== 0) return; // no room for the rest
+      outbox.shift();
+      if (this.#rows.isConnection(row)) this.#freeIfDone(row);
+    }
+  }
+
+  deadline(): Micros {
+    return this.#outbox.count > 0 || this.#events.count > 0 ? 0 : this.#wheel.deadline();
+  }
+
+  /** Lets a client in that `admit` named. False when it is gone meanwhile. The token is spent from here on. */
+  accept(connection: number, now: Micros): boolean {
+    const rows = this.#rows;
+    if (rows.state[connection] !== PENDING) return false;
+    rows.state[connection] = UNCONFIRMED;
+    rows.connectedAt[connection] = now;
+    this.#keepAlives.start(connection, now);
+    const tagAt = connection * TAG_BYTES;
+    this.#gate.history.spend(rows.tag, tagAt);
+    this.#settings.spentTokens?.spend(rows.tag.subarray(tagAt, tagAt + TAG_BYTES), rows.tokenExpires[connection]!);
+    this.#outbox.owe(connection, OWES_WELCOME);
+    this.#events.push(EVENT_CONNECT, connection);
+    return true;
+  }
+
+  /** Sends a client away that `admit` named, with a text for it. False when it is gone meanwhile. */
+  refuse(connection: number, text: string, now: Micros): boolean {
+    const rows = this.#rows;
+    if (rows.state[connection] !== PENDING) return false;
+    const handshake = rows.demote(connection);
+    if (handshake >= 0) this.#handshakes.refuse(handshake, 'denied', text, now);
+    this.#end(connection, { code: 'denied', side: 'local', text });
+    return true;
+  }
+
+  /** Ends a connection; the client is told code and text (at most 255 bytes of UTF-8). Acts with the next `transmit`. */
+  disconnect(connection: number, code: DisconnectCode, text: string, now: Micros): void {
+    const rows = this.#rows;
+    if (rows.state[connection] === PENDING) {
+      this.refuse(connection, text, now);
+      return;
+    }
+    if (!this.isConnected(connection)) return;
+    rows.farewell[connection] = encodeReason(code, text);
+    this.#end(connection, { code, side: 'local', text });
+    this.#answers.sayFarewell(connection);
+  }
+
+  /** Ends every connection and refuses those that wait to be admitted. */
+  disconnectAll(code: DisconnectCode, text: string, now: Micros): void {
+    for (let connection = 0; connection < this.maxClients; connection++) this.disconnect(connection, code, text, now);
+  }
+
+  /**
+   * Seals the plaintext at `batch.home(batch.count)`, `batch.length[batch.count]` bytes (1 .. 1,200), and appends it to the
+   * batch as a payload for a connection. Until the client has confirmed the connection a keep-alive goes before it, where
+   * the batch has room for both. False when the connection is not connected; then nothing is appended.
+   */
+  writePayload(batch: DatagramBatch, connection: number, now: Micros): boolean {
+    const state = this.#rows.state[connection]!;
+    if (state === UNCONFIRMED) this.#answers.writeKeepAliveBefore(batch, connection, now);
+    else if (state !== CONFIRMED) return false;
+    this.#rows.sessions.writePacket(batch, connection, PACKET_PAYLOAD, now);
+    return true;
+  }
+
+  isConnected(connection: number): boolean {
+    return this.#rows.state[connection]! >= UNCONFIRMED;
+  }
+
+  /** Whether a connection waits for `accept` or `refuse`. */
+  isPending(connection: number): boolean {
+    return this.#rows.state[connection] === PENDING;
+  }
+
+  /** Slots in use, with those that wait to be admitted and those whose farewell is being sent. */
+  get connectionsTaken(): number {
+    return this.#rows.taken;
+  }
+
+  /** Connect tokens opened, forged ones too. */
+  get tokenOpens(): number {
+    return this.#gate.opens;
+  }
+
+  /** Who a connection is, from its token. Valid from `admit` until `disconnect` returns, as all of the following. */
+  clientIdOf(connection: number): bigint {
+    const at = connection * CLIENT_ID_BYTES;
+    return new DataView(this.#rows.clientId.buffer).getBigUint64(at, true);
+  }
+
+  /** A copy of the 256 bytes that the backend put into the token. */
+  userDataOf(connection: number): Uint8Array {
+    return this.#rows.userData.slice(connection * USER_DATA_BYTES, (connection + 1) * USER_DATA_BYTES);
+  }
+
+  /** A copy of the client's canonical address. */
+  addressOf(connection: number): Uint8Array {
+    return this.#rows.sessions.address.slice(connection * ADDRESS_BYTES, (connection + 1) * ADDRESS_BYTES);
+  }
+
+  connectedAt(connection: number): Micros {
+    return this.#rows.connectedAt[connection]!;
+  }
+
+  lastReceivedAt(connection: number): Micros {
+    return this.#rows.sessions.lastReceivedAt[connection]!;
+  }
+
+  /** Returns ACCEPTED or the reason to drop the datagram in `slot`. */
+  #receiveOne(batch: DatagramBatch, slot: number): number {
+    const length = batch.length[slot]!;
+    if (length === 0) return DROP_EMPTY;
+    const offset = batch.offset[slot]!;
+    if (batch.arena[offset] === PACKET_REQUEST) {
+      return this.#handshakes.receiveRequest(batch, slot, this.#time[0]!, this.#unixSeconds);
+    }
+    const header = this.#header;
+    const code = header.parse(batch.arena, offset, length, SERVER_TAKES);
+    if (code !== ACCEPTED) return code;
+    if (header.type === PACKET_REASON && header.sequenceHigh < 0) return DROP_SEQUENCE_TOO_LARGE;
+    const row = this.#rows.find(batch.address, slot * ADDRESS_BYTES);
+    if (row < 0) return DROP_UNKNOWN_ADDRESS;
+    if (this.#rows.state[row]! >= PENDING) return this.#receiveConnected(batch, slot, row);
+    return header.type === PACKET_RESPONSE ? this.#receiveResponse(batch, slot, row) : DROP_WRONG_STATE;
+  }
+
+  /** A response. When it is right the client has a slot, and waits for the game's word. */
+  #receiveResponse(batch: DatagramBatch, slot: number, handshake: number): number {
+    const now = this.#time[0]!;
+    const code = this.#handshakes.receiveResponse(batch, slot, this.#header, handshake, now);
+    if (code !== ACCEPTED) return code;
+    const connection = this.#handshakes.promoted;
+    this.#told[connection] = 0;
+    this.#rows.expiresAt[connection] = now + this.#settings.admitTimeoutMicros;
+    this.#wheel.set(connection, this.#rows.expiresAt[connection]!);
+    this.#events.push(EVENT_ADMIT, connection);
+    return ACCEPTED;
+  }
+
+  /** A packet from the address of a connection, or of a client that waits to be admitted. */
+  #receiveConnected(batch: DatagramBatch, slot: number, connection: number): number {
+    const header = this.#header;
+    const rows = this.#rows;
+    // A response again: its answer was lost, the next keep-alive stands for it. Not worth opening.
+    if (header.type === PACKET_RESPONSE) return DROP_WRONG_STATE;
+    const pending = rows.state[connection] === PENDING;
+    if (pending && header.type < PACKET_DISCONNECT) return DROP_WRONG_STATE;
+    const code = rows.sessions.openPacket(batch, slot, header, connection);
+    if (code !== ACCEPTED) return code;
+    const at = slot * this.#aead.plaintextStrideBytes;
+    if (header.type >= PACKET_DISCONNECT) return this.#receiveEnd(connection, at);
+    rows.sessions.lastReceivedAt[connection] = this.#time[0]!;
+    rows.state[connection] = CONFIRMED;
+    if (header.type === PACKET_PAYLOAD) {
+      this.#events.pushPayload(connection, at, header.dataBytes, header.sequenceLow, header.sequenceHigh);
+    }
+    return ACCEPTED;
+  }
+
+  /** The client leaves: with our reason, or the standard's way. */
+  #receiveEnd(connection: number, at: number): number {
+    let code: DisconnectCode | null = 'closed';
+    let text = '';
+    if (this.#header.type === PACKET_REASON) {
+      code = decodeReasonCode(this.#aead.plaintext, at);
+      if (code === null) return DROP_REASON;
+      text = decodeReasonText(this.#aead.plaintext, at, this.#header.dataBytes);
+    }
+    this.#end(connection, { code, side: 'remote', text });
+    return ACCEPTED;
+  }
+
+  /** A row's timer: give up what has expired, else set it to the next time that something can be due. */
+  #fire(row: number, now: Micros): void {
+    const rows = this.#rows;
+    const state = rows.state[row]!;
+    if (state >= UNCONFIRMED) {
+      if (!this.#keepAlives.fire(row, now)) this.#end(row, { code: 'timeout', side: 'local', text: '' });
+    } else if (rows.expiresAt[row]! > now) this.#wheel.set(row, rows.expiresAt[row]!);
+    else if (state === PENDING) this.#end(row, { code: 'timeout', side: 'local', text: '' });
+    else this.#handshakes.expire(row);
+  }
+
+  /** Ends a connection here; what the peer is told is up to the caller. */
+  #end(connection: number, reason: DisconnectReason): void {
+    this.#outbox.owes[connection] = 0;
+    this.#wheel.cancel(connection);
+    this.#rows.end(connection, reason);
+    this.#events.push(EVENT_DISCONNECT, connection);
+  }
+
+  /** The number is given again when the game knows of the end and the peer has been told. */
+  #freeIfDone(connection: number): void {
+    if (this.#rows.state[connection] !== ENDING) return;
+    if (this.#told[connection] === 1 && this.#outbox.owes[connection] === 0) this.#rows.freeConnection(connection);
+  }
+}

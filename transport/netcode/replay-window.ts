@@ -1,0 +1,89 @@
+/**
+ * Which packets have been received: one sliding bitmap for each session, side by side.
+ *
+ * A packet is accepted once, and only while its number is less than `size` behind the newest one. netcode 1.02 has a
+ * window of 256; ours is 4,096 by default because a fast transfer over several paths reorders by more than that.
+ *
+ * Numbers are 64 bits on the wire and come as two 32-bit halves. Only numbers up to 2^53 reach this file: no honest peer
+ * gets there (285 years at a million packets a second), and a double holds them exactly.
+ */
+
+import { ConfigError } from '../config-error.ts';
+
+/** The window of the standard. */
+export const REPLAY_WINDOW_STANDARD = 256;
+export const REPLAY_WINDOW_DEFAULT = 4096;
+const REPLAY_WINDOW_MAX = 65_536; // 8 KiB a session
+
+const TWO_32 = 4294967296;
+
+export class ReplayWindows {
+  /** Numbers behind the newest one that can still be told apart. */
+  readonly size: number;
+  /** Newest number received, -1: none yet. */
+  readonly #newest: Float64Array;
+  readonly #bits: Int32Array;
+  readonly #words: number;
+
+  /** @param size a power of two, 32 .. 65,536 */
+  constructor(sessions: number, size: number) {
+    if (!(size >= 32 && size <= REPLAY_WINDOW_MAX && (size & (size - 1)) === 0)) {
+      throw new ConfigError('replayWindowSize', `${size} is not a power of two from 32 to ${REPLAY_WINDOW_MAX}`);
+    }
+    this.size = size;
+    this.#words = size >> 5;
+    this.#newest = new Float64Array(sessions).fill(-1);
+    this.#bits = new Int32Array(sessions * this.#words);
+  }
+
+  /** Forgets everything that `session` has received. */
+  reset(session: number): void {
+    this.#newest[session] = -1;
+    this.#bits.fill(0, session * this.#words, (session + 1) * this.#words);
+  }
+
+  /** The newest number marked; 0 when there was none. */
+  newest(session: number): number {
+    const newest = this.#newest[session]!;
+    return Math.max(newest, 0);
+  }
+
+  /** Whether a packet with this number could be new. Changes nothing: the packet may still be forged. */
+  isFresh(session: number, low: number, high: number): boolean {
+    const number = (high >>> 0) * TWO_32 + (low >>> 0);
+    const newest = this.#newest[session]!;
+    if (number > newest) return true;
+    if (number <= newest - this.size) return false;
+    const index = low & (this.size - 1);
+    return ((this.#bits[session * this.#words + (index >> 5)]! >>> (index & 31)) & 1) === 0;
+  }
+
+  /** Marks a number as received. Only after the packet proved authentic, and only when `isFresh` said so. */
+  mark(session: number, low: number, high: number): void {
+    const number = (high >>> 0) * TWO_32 + (low >>> 0);
+    const newest = this.#newest[session]!;
+    if (number > newest) {
+      const skipped = number - newest - 1;
+      // Small integers only: a number beyond 32 bits would be boxed on its way into a call.
+      if (skipped >= this.size) this.#bits.fill(0, session * this.#words, (session + 1) * this.#words);
+      else if (skipped > 0) this.#clear(session * this.#words, (low - skipped) & (this.size - 1), skipped);
+      this.#newest[session] = number;
+    }
+    const index = low & (this.size - 1);
+    this.#bits[session * this.#words + (index >> 5)]! |= 1 << (index & 31);
+  }
+
+  /** Unmarks `count` places from `first` on: their numbers were skipped and may still come. */
+  #clear(startWord: number, first: number, count: number): void {
+    let index = first;
+    let left = count;
+    while (left > 0) {
+      const bit = index & 31;
+      const run = Math.min(left, 32 - bit);
+      const ones = run === 32 ? -1 : (1 << run) - 1;
+      this.#bits[startWord + (index >> 5)]! &= ~(ones << bit);
+      index = (index + run) & (this.size - 1);
+      left -= run;
+    }
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * The rows of a server: connections (0 .. maxClients - 1) and, behind them, handshakes that have not yet got a slot.
+ *
+ *     FREE -> CHALLENGED -> (response) -> PENDING -> (accept) -> UNCONFIRMED -> (first packet) -> CONFIRMED
+ *     in a handshake row                  in a connection row
+ *     FREE -> REFUSED    a handshake row that answers "denied" for a second
+ *     any connection row -> ENDING -> FREE    once the end has been told to the game and to the peer
+ *
+ * Addresses and client ids are found through keyed tables; a row is in them from its first state to ENDING.
+ */
+
+import { ADDRESS_BYTES, type Aead, type Rng } from '../../sys/api.ts';
+import type { DisconnectReason } from '../endpoint.ts';
+import { KeyedTable } from '../keyed-table.ts';
+import { TAG_BYTES, USER_DATA_BYTES } from './packets.ts';
+import type { ServerSettings } from './server-options.ts';
+import { copyAddress, Sessions } from './sessions.ts';
+
+export const FREE = 0;
+export const CHALLENGED = 1;
+export const REFUSED = 2;
+export const ENDING = 3;
+/** From here on a row is a connection that takes a slot and hears its peer. */
+export const PENDING = 4;
+export const UNCONFIRMED = 5;
+export const CONFIRMED = 6;
+
+export const CLIENT_ID_BYTES = 8;
+
+export class ServerSessions {
+  /** Keys, counters, addresses and times of every row. */
+  readonly sessions: Sessions;
+  readonly maxClients: number;
+  /** Connection rows that are not FREE. */
+  taken = 0;
+  /** State of each row. */
+  readonly state: Uint8Array;
+  /** CLIENT_ID_BYTES a row, little-endian. */
+  readonly clientId: Uint8Array;
+  /** USER_DATA_BYTES a row. */
+  readonly userData: Uint8Array;
+  /** TAG_BYTES a row: which token. */
+  readonly tag: Uint8Array;
+  /** When the token expires, in unix seconds; Infinity: never. */
+  readonly tokenExpires: Float64Array;
+  /** When a handshake or a pending connection is given up. */
+  readonly expiresAt: Float64Array;
+  /** When a handshake was answered last. */
+  readonly answeredAt: Float64Array;
+  readonly connectedAt: Float64Array;
+  /** 1: the connection's packet numbers start at a random one. */
+  readonly scattered: Uint8Array;
+  /** A number of the handshake that no other one has, for its challenges. */
+  readonly owner: Uint32Array;
+  /** Why the row ends or was refused, for the game and as bytes for the peer. */
+  readonly reason: (DisconnectReason | null)[];
+  readonly farewell: (Uint8Array | null)[];
+  readonly #rng: Rng;
+  readonly #byAddress: KeyedTable;
+  readonly #byClient: KeyedTable;
+  readonly #freeHandshakes: Int32Array;
+  #freeHandshakeCount: number;
+  #lowestFree = 0;
+  #owners = 0;
+
+  constructor(settings: ServerSettings, aead: Aead, rng: Rng) {
+    const { maxClients, handshakesMax } = settings;
+    const rows = maxClients + handshakesMax;
+    this.#rng = rng;
+    this.maxClients = maxClients;
+    this.sessions = new Sessions(rows, maxClients, settings.replayWindowSize, aead);
+    this.state = new Uint8Array(rows);
+    this.clientId = new Uint8Array(rows * CLIENT_ID_BYTES);
+    this.userData = new Uint8Array(rows * USER_DATA_BYTES);
+    this.tag = new Uint8Array(rows * TAG_BYTES);
+    this.tokenExpires = new Float64Array(rows);
+    this.expiresAt = new Float64Array(rows);
+    this.answeredAt = new Float64Array(rows);
+    this.connectedAt = new Float64Array(maxClients);
+    this.scattered = new Uint8Array(rows);
+    this.owner = new Uint32Array(rows);
+    this.reason = new Array<DisconnectReason | null>(rows).fill(null);
+    this.farewell = new Array<Uint8Array | null>(rows).fill(null);
+    this.#byAddress = new KeyedTable(ADDRESS_BYTES, rows, rng);
+    this.#byClient = new KeyedTable(CLIENT_ID_BYTES, maxClients, rng);
+    this.#freeHandshakes = Int32Array.from({ length: handshakesMax }, (_, i) => rows - 1 - i);
+    this.#freeHandshakeCount = handshakesMax;
+  }
+
+  /** All rows, connections first. */
+  get rows(): number {
+    return this.state.length;
+  }
+
+  /** The row of an address, or -1. */
+  find(address: Uint8Array, at: number): number {
+    return this.#byAddress.find(address, at);
+  }
+
+  /** Whether a client id is connected or pending. */
+  holdsClient(id: Uint8Array, at: number): boolean {
+    return this.#byClient.find(id, at) >= 0;
+  }
+
+  /** Whether `connection` is a number of a connection row. */
+  isConnection(connection: number): boolean {
+    return connection >= 0 && connection < this.maxClients;
+  }
+
+  /**
+   * The handshake row for an address, in `state`: the one that the address has, emptied, or a free one. -1 when all are
+   * taken. The caller fills in keys and the token's fields.
+   */
+  openHandshake(address: Uint8Array, at: number, state: number): number {
+    let row = this.find(address, at);
+    if (row < 0) {
+      if (this.#freeHandshakeCount === 0) return -1;
+      row = this.#freeHandshakes[--this.#freeHandshakeCount]!;
+      copyAddress(address, at, this.sessions.address, row * ADDRESS_BYTES);
+      this.#byAddress.set(address, at, row);
+    }
+    this.state[row] = state;
+    this.#owners = (this.#owners + 1) >>> 0 || 1;
+    this.owner[row] = this.#owners;
+    this.answeredAt[row] = -1;
+    this.farewell[row] = null;
+    return row;
+  }
+
+  /** Gives a CHALLENGED handshake a connection row, PENDING. Returns the connection, or -1 when all are taken. */
+  promote(handshake: number): number {
+    const connection = this.#takeConnection();
+    if (connection < 0) return -1;
+    this.#moveRow(handshake, connection);
+    const { sessions } = this;
+    sessions.replay.reset(connection);
+    // A token that lists several servers has the same keys at each: no two of them may use the same numbers. 52 random
+    // bits make that as good as certain and stay below 2^53. Otherwise short numbers save up to five bytes a packet.
+    const scattered = this.scattered[connection] === 1;
+    sessions.nextLow[connection] = scattered ? this.#rng.u32() | 0 : 0;
+    sessions.nextHigh[connection] = scattered ? this.#rng.u32() & 0xfffff : 0;
+    this.state[connection] = PENDING;
+    this.#byClient.set(this.clientId, connection * CLIENT_ID_BYTES, connection);
+    this.#freeHandshakeRow(handshake);
+    return connection;
+  }
+
+  /**
+   * Copies a connection that ends into a REFUSED handshake row, which can go on answering while the slot is free again.
+   * Returns -1 when no row is free.
+   */
+  demote(connection: number): number {
+    if (this.#freeHandshakeCount === 0) return -1;
+    const handshake = this.#freeHandshakes[--this.#freeHandshakeCount]!;
+    this.#moveRow(connection, handshake);
+    this.state[handshake] = REFUSED;
+    return handshake;
+  }
+
+  /** Takes a connection out of the tables: its peer is a stranger from now on, its client may connect again. */
+  end(connection: number, reason: DisconnectReason): void {
+    const { sessions } = this;
+    if (this.#byAddress.find(sessions.address, connection * ADDRESS_BYTES) === connection) {
+      this.#byAddress.remove(sessions.address, connection * ADDRESS_BYTES);
+    }
+    this.#byClient.remove(this.clientId, connection * CLIENT_ID_BYTES);
+    this.state[connection] = ENDING;
+    this.reason[connection] = reason;
+  }
+
+  /** Frees an ENDING connection row. */
+  freeConnection(connection: number): void {
+    this.#wipe(connection);
+    this.taken--;
+    if (connection < this.#lowestFree) this.#lowestFree = connection;
+  }
+
+  /** Frees a handshake row and forgets its address. */
+  freeHandshake(handshake: number): void {
+    this.#byAddress.remove(this.sessions.address, handshake * ADDRESS_BYTES);
+    this.#freeHandshakeRow(handshake);
+  }
+
+  /** The lowest free connection, as the reference gives them out; keeps the numbers dense. */
+  #takeConnection(): number {
+    if (this.taken === this.maxClients) return -1;
+    let connection = this.#lowestFree;
+    while (this.state[connection] !== FREE) connection++;
+    this.#lowestFree = connection + 1;
+    this.taken++;
+    return connection;
+  }
+
+  #moveRow(from: number, to: number): void {
+    const { sessions } = this;
+    sessions.move(from, to);
+    this.clientId.copyWithin(to * CLIENT_ID_BYTES, from * CLIENT_ID_BYTES, (from + 1) * CLIENT_ID_BYTES);
+    this.userData.copyWithin(to * USER_DATA_BYTES, from * USER_DATA_BYTES, (from + 1) * USER_DATA_BYTES);
+    this.tag.copyWithin(to * TAG_BYTES, from * TAG_BYTES, (from + 1) * TAG_BYTES);
+    this.tokenExpires[to] = this.tokenExpires[from]!;
+    this.scattered[to] = this.scattered[from]!;
+    this.#byAddress.set(sessions.address, to * ADDRESS_BYTES, to);
+  }
+
+  #freeHandshakeRow(handshake: number): void {
+    this.#wipe(handshake);
+    this.#freeHandshakes[this.#freeHandshakeCount++] = handshake;
+  }
+
+  #wipe(row: number): void {
+    this.sessions.freeKeys(row);
+    this.state[row] = FREE;
+    this.reason[row] = null;
+    this.farewell[row] = null;
+  }
+}
