@@ -64,11 +64,16 @@ program
   )
   .action(run);
 
+// A promise of the game that nobody awaits: the run is over, as it would be in production.
+process.on('unhandledRejection', (error) => {
+  fail(error);
+  process.exit();
+});
+
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`sim: ${oneLine(error)}\n`);
-  process.exitCode = exitCodeOf(error);
+  fail(error);
 }
 
 async function run(options: RunOptions): Promise<void> {
@@ -167,9 +172,11 @@ function decimal(min: number, max: number): (text: string) => number {
   };
 }
 
-function exitCodeOf(error: unknown): number {
-  if (error instanceof UsageError) return 2;
-  return error instanceof SysError ? 3 : 1;
+/** One line for what the user or the machine must change; a stack for an error of the game's own code. */
+function fail(error: unknown): void {
+  process.exitCode = error instanceof UsageError ? 2 : error instanceof SysError ? 3 : 1;
+  const text = process.exitCode === 1 && error instanceof Error ? (error.stack ?? error.message) : oneLine(error);
+  process.stderr.write(`sim: ${text}\n`);
 }
 
 function oneLine(error: unknown): string {

@@ -8,7 +8,9 @@ const EVENT: Event = [1_000_000, 1, 3, 17, 100, 0x1234_5678];
 
 describe('Digest', () => {
   it('is the digest it has always been', () => {
-    expect(digestOf([EVENT, [2 ** 40 + 5, 3, 70_000, 2 ** 32 - 1, 65_507, -1]])).toMatchInlineSnapshot(`"63aba43e6a49fb0d8766de4e5187c737"`);
+    expect(digestOf([EVENT, [2 ** 40 + 5, 3, 70_000, 2 ** 32 - 1, 65_507, -1]])).toMatchInlineSnapshot(
+      `"63aba43e6a49fb0d8766de4e5187c737"`,
+    );
   });
 
   it('changes with every field of an event, also with the high half of the time', () => {

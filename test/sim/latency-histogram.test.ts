@@ -1,11 +1,11 @@
-// Quantiles of durations: exact where they are short, within 1/1024 where they are long.
+// Quantiles of durations: exact where they are short, within 1/16,384 where they are long.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LatencyHistogram } from '../../sim/latency-histogram.ts';
 
 describe('LatencyHistogram', () => {
-  it('answers the quantile of a sorted list, at most a thousandth below it', () => {
+  it('answers the quantile of a sorted list, or very little below it', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 0x7fff_ffff }), { minLength: 1, maxLength: 300 }),
@@ -16,7 +16,7 @@ describe('LatencyHistogram', () => {
           const exact = [...samples].sort((a, b) => a - b)[Math.max(0, Math.ceil(quantile * samples.length) - 1)]!;
           const answer = histogram.quantile(quantile)!;
           expect(answer).toBeLessThanOrEqual(exact);
-          expect(exact - answer).toBeLessThanOrEqual(exact < 2048 ? 0 : exact / 1024);
+          expect(exact - answer).toBeLessThanOrEqual(exact < 32_768 ? 0 : exact / 16_384);
         },
       ),
       { seed: 3, numRuns: 500 },

@@ -1,0 +1,82 @@
+// The command: what it prints and how it exits. Runs the built files.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const CLI = fileURLToPath(new URL('../../dist/sim/cli.js', import.meta.url));
+const built = existsSync(CLI);
+const SHORT = [
+  'run',
+  '--clients',
+  '3',
+  '--latency',
+  '50',
+  '--jitter',
+  '10',
+  '--loss',
+  '5',
+  '--seconds',
+  '5',
+  '--seed',
+  '7',
+];
+
+describe.skipIf(!built)(`sim command${built ? '' : ' (skipped: dist/sim/cli.js is missing, build first)'}`, () => {
+  it('runs the arena twice in fresh processes with the same digest, and with --strict too', () => {
+    const reports = [[], [], ['--strict']].map((more) => report([...SHORT, ...more]));
+    for (const { digest, packetsSent, packetsDropped, virtualSeconds, latencyMs, clientsFailed } of reports) {
+      expect(digest).toBe(reports[0].digest);
+      expect(digest).toMatch(/^[0-9a-f]{32}$/);
+      expect(packetsSent).toBeGreaterThan(3 * 5 * 60);
+      expect(packetsDropped).toBeGreaterThan(0);
+      expect(virtualSeconds).toBe(5);
+      expect(latencyMs.p50).toBeGreaterThan(45);
+      expect(latencyMs.p99).toBeLessThanOrEqual(60);
+      expect(clientsFailed).toBe(0);
+    }
+    expect(reports[0].seed).toBe('7');
+    expect(reports[0].wallSeconds).toBeGreaterThan(0);
+  });
+
+  it('prints a table for people that shows the same digest', () => {
+    const { status, stdout } = sim(SHORT);
+    expect(status).toBe(0);
+    expect(stdout).toContain(report(SHORT).digest);
+    expect(stdout).toContain('3 clients, seed 7');
+  });
+
+  it.each([
+    [['run', '--jitter', '51'], '--jitter 51 is larger than --latency 50'],
+    [['run', '--loss', '101'], 'give a number from 0 to 100'],
+    [['run', '--clients', '-1'], 'give a whole number'],
+    [['run', '--scenario', 'chess'], 'Allowed choices are arena'],
+    [['run', '--game', './nowhere.js'], 'cannot be loaded'],
+    [['run', '--game', fileURLToPath(new URL('../../dist/sim/world.js', import.meta.url))], 'exports neither'],
+    [['walk'], 'unknown command'],
+  ])('exits with 2 and one line for %o', (args, line) => {
+    const { status, stdout, stderr } = sim(args);
+    expect(status).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toContain(line);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('shows help with examples', () => {
+    const { status, stdout } = sim(['run', '--help']);
+    expect(status).toBe(0);
+    expect(stdout).toContain('Examples:');
+  });
+});
+
+function sim(args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [CLI, ...args], { encoding: 'utf8' });
+}
+
+function report(args: readonly string[]) {
+  const { status, stdout, stderr } = sim([...args, '--json']);
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  return JSON.parse(stdout);
+}
