@@ -16,7 +16,14 @@ export function openEngine(world: World, host: SimHost, warn: (text: string) => 
   if (host.onSettled !== null) throw new Error(`host '${host.name}' has its engine already`);
   const poller = host.sys.openPoller();
   const runtime = new Runtime(host.sys, poller);
-  poller.attach(() => void runtime.turn());
+  poller.attach(() => {
+    runtime.turn();
+    host.touch();
+  });
+  // Tasks woken and timers set between turns: by promises, or by code of another host (a test that plays several).
+  const touch = (): void => host.touch();
+  runtime.executor.queue.onOutsideWake = touch;
+  runtime.timers.onOutsideSet = touch;
   host.onSettled = () => poller.arm(runtime.deadline());
   const resolve = async (name: string): Promise<readonly string[]> => {
     const found = world.hostNamed(name);

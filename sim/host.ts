@@ -32,8 +32,10 @@ export class SimHost {
   readonly clockOriginMicros: Micros;
   /** Times that code of this host was run: the index of its turns in the digest. */
   turns = 0;
-  /** Called after each turn of this host's code, when its promises have settled. For what drives a runtime. */
+  /** Called once promises have settled after a turn in which `touch()` was called. For what drives a runtime. */
   onSettled: (() => void) | null = null;
+  /** In the network's list of touched hosts. */
+  touched = false;
   readonly ports: PortTable = new PortTable();
   readonly sys: SimSys;
   /** What `Math.random` and the like draw from in this host's code. */
@@ -73,6 +75,13 @@ export class SimHost {
   /** Calls `act` at world time `time` as code of this host, unless the world ends before. */
   at(time: Micros, act: () => void): void {
     this.#network.timers.at(time, this, act);
+  }
+
+  /** Something of this host may now be due: `onSettled` is called when the promises of this turn have settled. */
+  touch(): void {
+    if (this.touched) return;
+    this.touched = true;
+    this.#network.touched.push(this);
   }
 
   /** An address of this host, for those that dial it: `10.0.0.1:40000`. */

@@ -45,6 +45,8 @@ export class Network {
   readonly stats: NetworkStats = { sent: 0, lost: 0, delivered: 0, unheard: 0, overflowed: 0, unreachable: 0 };
   readonly hosts: SimHost[] = [];
   readonly directions: LinkDirection[] = [];
+  /** Hosts touched in this turn, in that order. */
+  readonly touched: SimHost[] = [];
 
   readonly #streams: Streams;
   readonly #defaults: DirectionOptions;

@@ -45,8 +45,6 @@ export class World {
   #current: SimHost | null = null;
   #failure: { readonly error: unknown } | null = null;
   #running = false;
-  /** A host's code has run and its promises have not had their turn yet. */
-  #unsettled = false;
   #instant: Micros = -1;
   #eventsAtInstant = 0;
 
@@ -159,7 +157,7 @@ export class World {
     const timeline = this.#network.timeline;
     this.#guard.install();
     try {
-      if (this.#unsettled) this.#settled();
+      this.#settled();
       // Without a way to drain microtasks, each turn of a host ends the slice: Node's loop then runs them.
       let left = drainMicrotasks === null ? 1 : EVENTS_PER_SLICE;
       while (left > 0) {
@@ -197,7 +195,6 @@ export class World {
       if (!(kind === DUE_WAKE ? poller.onWake() : poller.onDeadline())) return false;
       this.#network.digest.mix(now, EVENT_TURN, poller.host.number, poller.host.turns++, 0, 0);
     }
-    this.#unsettled = true;
     if (drainMicrotasks !== null) {
       drainMicrotasks();
       this.#settled();
@@ -205,10 +202,15 @@ export class World {
     return true;
   }
 
-  /** The promises of the current host have settled: its runtime may now have something due. */
+  /** Promises have settled: tells the hosts that were touched. */
   #settled(): void {
-    this.#unsettled = false;
-    this.#current?.onSettled?.();
+    const touched = this.#network.touched;
+    for (let i = 0; i < touched.length; i++) {
+      const host = touched[i]!;
+      host.touched = false;
+      host.onSettled?.();
+    }
+    touched.length = 0;
   }
 
   #countEvent(now: Micros): void {
