@@ -1,0 +1,72 @@
+/** `openSys`: which backend is given, and what is said where it cannot be. */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { library } from '../../sys/ffi/library.ts';
+import { openNotifier, openSys, SysError } from '../../sys/index.ts';
+
+const native = process.platform === 'linux' && library() !== null;
+const built = fileURLToPath(new URL('../../dist/sys/index.js', import.meta.url));
+const unbuilt = existsSync(built) ? '' : ' (dist/ is not built: npm run build)';
+
+describe('openSys', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it.skipIf(!native)(`gives the Linux backend where it works${native ? '' : ' (needs koffi on Linux)'}`, () => {
+    vi.stubEnv('TICKWIRE_SYS', undefined);
+    expect(openSys().capabilities.backend).toBe('linux');
+  });
+
+  it('gives the backend that TICKWIRE_SYS names, and an option before that', () => {
+    vi.stubEnv('TICKWIRE_SYS', 'dgram');
+    expect(openSys().capabilities.backend).toBe('dgram');
+    if (native) expect(openSys({ backend: 'linux' }).capabilities.backend).toBe('linux');
+    vi.stubEnv('TICKWIRE_SYS', '');
+    expect(openSys({ backend: 'dgram' }).capabilities.backend).toBe('dgram');
+  });
+
+  it('says which values TICKWIRE_SYS may have', () => {
+    vi.stubEnv('TICKWIRE_SYS', 'windows95');
+    expect(() => openSys()).toThrow(SysError);
+    expect(() => openSys()).toThrow('"windows95": it may be linux or dgram, or unset');
+  });
+
+  it.skipIf(unbuilt !== '')(`falls back to node:dgram where koffi cannot load, and goes on${unbuilt}`, () => {
+    const script = `
+      import { addressOf, openSys, portOf } from ${JSON.stringify(built)};
+      const sys = openSys();
+      const socket = await sys.openUdp(addressOf('127.0.0.1', 0));
+      console.log(sys.capabilities.backend, portOf(socket.localAddress) > 0);
+      socket.close();
+      let error = 'none';
+      try { openSys({ backend: 'linux' }); } catch (e) { error = e.code + ' ' + /TICKWIRE_SYS=dgram/.test(e.message); }
+      console.log(error);
+    `;
+    // --no-addons: node refuses every native addon, as a platform without a prebuilt one does.
+    const { stdout, stderr } = spawnSync(process.execPath, ['--no-addons', '--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      env: { ...process.env, TICKWIRE_SYS: '' },
+    });
+    expect(stderr).toBe('');
+    expect(stdout).toBe('dgram true\nENOSYS true\n');
+  });
+
+  it.skipIf(unbuilt !== '')(`does not load koffi before it is called${unbuilt}`, () => {
+    const script = `
+      import ${JSON.stringify(built)};
+      const { createRequire } = await import('node:module');
+      const cache = Object.keys(createRequire(${JSON.stringify(built)}).cache);
+      console.log(cache.filter((path) => path.includes('koffi')).length);
+    `;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    expect(stdout).toBe('0\n');
+  });
+});
+
+describe('openNotifier', () => {
+  it.each([null, 7, {}, { kind: 'eventfd' }, { kind: 'other', port: 1 }])('refuses what is no handle: %o', (handle) => {
+    expect(() => openNotifier(handle)).toThrow(TypeError);
+  });
+});
