@@ -3,7 +3,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ADDRESS_BYTES, addressOf, formatAddress } from '../../sys/address.ts';
-import { AF_INET, AF_INET6, addressWords, isMapped, readSockaddr, sameWords, writeSockaddr } from '../../sys/posix/sockaddr.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  addressWords,
+  isMapped,
+  readSockaddr,
+  sameWords,
+  writeSockaddr,
+} from '../../sys/posix/sockaddr.ts';
 
 /** The sockaddr bytes of `text` for a socket of `family`, or null. */
 function sockaddrOf(address: Uint8Array, family: number): Uint8Array | null {
