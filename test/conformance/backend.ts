@@ -55,8 +55,11 @@ export interface BackendFactory {
   readonly missing: Readonly<Partial<Record<Need, string>>>;
 }
 
-/** What some tests need: IPv6; other threads (`notify`); a CPU to be spared; a blocked way out; the machine's calendar. */
-export type Need = 'ipv6' | 'dualStack' | 'threads' | 'cpu' | 'congestion' | 'unixTime';
+/**
+ * What some tests need: IPv6; other threads (`notify`); a CPU to be spared; a blocked way out; the machine's calendar; a
+ * system that knows which addresses are its own.
+ */
+export type Need = 'ipv6' | 'dualStack' | 'threads' | 'cpu' | 'congestion' | 'unixTime' | 'ownAddresses';
 
 /** `settle` for pollers that block: the thread sleeps in `wait`. */
 export async function settleByBlocking(poller: Poller, timeoutMicros: Micros): Promise<number> {
@@ -98,5 +101,8 @@ export function missingOnThisMachine(): Partial<Record<Need, string>> {
   return {
     ...(hasIPv6 ? {} : { ipv6: 'this machine has no ::1', dualStack: 'this machine has no IPv6' }),
     ...(congestion === null ? {} : { congestion }),
+    ...(process.platform === 'win32' && process.env.WINEPREFIX
+      ? { ownAddresses: 'Wine binds addresses of other machines too' }
+      : {}),
   };
 }

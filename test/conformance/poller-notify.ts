@@ -12,9 +12,11 @@ import { until, wakeTimes } from './poller-timeouts.ts';
 import type { WorkbenchTest } from './workbench.ts';
 import { PATIENCE_MICROS, SILENCE_MICROS, upTo } from './workbench.ts';
 
-/** A worker cannot load TypeScript on Node 20: it opens the notifier with the built module. */
-const BUILT_SYS = new URL('../../dist/sys/index.js', import.meta.url);
-const unbuilt = existsSync(fileURLToPath(BUILT_SYS)) ? null : 'dist/ is not built: npm run build';
+/** A worker cannot load TypeScript on Node 20, so it opens the notifier with the built module: beside dist/, or within. */
+const BUILT_SYS = ['../../dist/sys/index.js', '../../sys/index.js']
+  .map((path) => new URL(path, import.meta.url))
+  .find((url) => existsSync(fileURLToPath(url)));
+const unbuilt = BUILT_SYS === undefined ? 'dist/ is not built: npm run build' : null;
 
 /** Notifies `times` times, a millisecond apart, and then says so. */
 const WORKER = `
@@ -124,7 +126,7 @@ function startWorker(notifier: Notifier, plan: { times: number; delayMillis: num
   return new Promise((resolve, reject) => {
     const worker = new Worker(WORKER, {
       eval: true,
-      workerData: { module: BUILT_SYS.href, handle: notifier.handle, ...plan },
+      workerData: { module: BUILT_SYS!.href, handle: notifier.handle, ...plan },
       transferList: [...notifier.transfer],
     });
     worker.once('message', () => resolve());

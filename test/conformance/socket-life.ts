@@ -18,11 +18,15 @@ export function lifeTests(test: WorkbenchTest, factory: BackendFactory): void {
     expect(error.message).toContain(String(port));
   });
 
-  test("refuses an address that is not this machine's with EADDRNOTAVAIL of bind", async (workbench) => {
-    const error = await rejection(workbench.openUdp({}, '192.0.2.1', 0)); // TEST-NET-1, RFC 5737
-    expect(error).toBeInstanceOf(SysError);
-    expect(error).toMatchObject({ code: 'EADDRNOTAVAIL', syscall: 'bind' });
-  });
+  test.needing(
+    ['ownAddresses'],
+    "refuses an address that is not this machine's with EADDRNOTAVAIL of bind",
+    async (workbench) => {
+      const error = await rejection(workbench.openUdp({}, '192.0.2.1', 0)); // TEST-NET-1, RFC 5737
+      expect(error).toBeInstanceOf(SysError);
+      expect(error).toMatchObject({ code: 'EADDRNOTAVAIL', syscall: 'bind' });
+    },
+  );
 
   test('reopens a port at once after it was closed', async (workbench) => {
     const first = await workbench.openUdp();
