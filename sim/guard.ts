@@ -172,7 +172,7 @@ function later(
 
 function clearing(timers: VirtualTimers, real: (timer: never) => void): (timer: unknown) => void {
   return (timer) => {
-    if (timer instanceof SimTimer) timers.cancel(timer);
+    if (timer instanceof SimTimer) timers.clear(timer);
     else real(timer as never); // set before the world ran
   };
 }

@@ -129,6 +129,17 @@ export class LinkDirection {
   }
 }
 
+/** Throws RangeError with the field's name when an option of `link` is out of its range. */
+export function checkDirection(link: string, options: DirectionOptions): void {
+  const { latencyMicros = 0, jitterMicros = 0, loss = 0 } = options;
+  checkInteger(link, 'latencyMicros', latencyMicros, LATENCY_MICROS_MAX);
+  checkInteger(link, 'jitterMicros', jitterMicros, LATENCY_MICROS_MAX);
+  if (jitterMicros > latencyMicros) {
+    throw new RangeError(`link ${link}: jitter (${jitterMicros} us) is larger than latency (${latencyMicros} us)`);
+  }
+  if (!(loss >= 0 && loss <= 1)) throw new RangeError(`link ${link}: loss is a probability, 0 .. 1, not ${loss}`);
+}
+
 function checkInteger(link: string, field: string, value: number, max: number): void {
   if (!Number.isInteger(value) || value < 0 || value > max) {
     throw new RangeError(`link ${link}: ${field} is an integer in 0 .. ${max}, not ${value}`);

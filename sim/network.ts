@@ -10,7 +10,7 @@ import { DatagramPool } from './datagram-pool.ts';
 import { Digest, EVENT_DELIVERED, EVENT_DROPPED, EVENT_LOST, EVENT_SENT } from './digest.ts';
 import type { SimHost } from './host.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
-import { type DirectionOptions, LinkDirection, LOST } from './link.ts';
+import { checkDirection, type DirectionOptions, LinkDirection, LOST } from './link.ts';
 import { isWildcard } from './port-table.ts';
 import { SimPoller } from './sim-poller.ts';
 import { SimSocket } from './sim-socket.ts';
@@ -60,6 +60,7 @@ export class Network {
   #nextHandle = 1;
 
   constructor(streams: Streams, defaults: DirectionOptions) {
+    checkDirection('by default', defaults);
     this.#streams = streams;
     this.#defaults = defaults;
   }

@@ -8,26 +8,36 @@ import { DUE_TIMER, type Timeline } from './timeline.ts';
 
 /** Timers pending at once: a program that passes this forgets to clear them. */
 const TIMERS_MAX = 1 << 20;
-/** No repetition. */
-const ONCE = -1;
 
-/** One timer; what virtual `setTimeout` and `setInterval` return. Has the methods of Node's own timers. */
+/** One timer; what virtual `setTimeout` and `setInterval` return. Has the methods of Node's own. */
 export class SimTimer {
   readonly host: SimHost;
-  act: () => void;
-  periodMicros: Micros;
-  /** How often it was moved: an event in the queue with an older number is void. */
+  readonly act: () => void;
+  /** From start, or from the last time it fired, to the next. */
+  readonly delayMicros: Micros;
+  readonly repeats: boolean;
+  /** World time at which it fires; may be later than its event in the queue. */
   due: Micros;
-  active = true;
+  /** An event of it is in the queue. */
+  pending = false;
+  cleared = false;
   readonly #timers: VirtualTimers;
   #keepsAlive = true;
 
-  constructor(timers: VirtualTimers, host: SimHost, act: () => void, due: Micros, periodMicros: Micros) {
+  constructor(
+    timers: VirtualTimers,
+    host: SimHost,
+    act: () => void,
+    due: Micros,
+    delayMicros: Micros,
+    repeats: boolean,
+  ) {
     this.#timers = timers;
     this.host = host;
     this.act = act;
     this.due = due;
-    this.periodMicros = periodMicros;
+    this.delayMicros = delayMicros;
+    this.repeats = repeats;
   }
 
   /** Without effect, since the world runs until it is told to stop. */
@@ -46,13 +56,19 @@ export class SimTimer {
     return this.#keepsAlive;
   }
 
+  /** Starts its delay anew, also after it has fired; not after it was cleared. */
+  refresh(): this {
+    this.#timers.refresh(this);
+    return this;
+  }
+
   close(): this {
-    this.#timers.cancel(this);
+    this.#timers.clear(this);
     return this;
   }
 
   [Symbol.dispose](): void {
-    this.#timers.cancel(this);
+    this.#timers.clear(this);
   }
 }
 
@@ -66,40 +82,49 @@ export class VirtualTimers {
     this.#timeline = timeline;
   }
 
-  /** Calls `act` once at world time `time`. */
+  /** Calls `act` once at world time `time`, or now if that is past. */
   at(time: Micros, host: SimHost, act: () => void): SimTimer {
-    return this.#start(new SimTimer(this, host, act, Math.max(time, this.#timeline.now), ONCE));
+    const due = Math.max(time, this.#timeline.now);
+    return this.#start(new SimTimer(this, host, act, due, due - this.#timeline.now, false));
   }
 
-  /** Calls `act` every `periodMicros` (at least 1 ms) from one period on. */
+  /** Calls `act` every `periodMicros` from one period on. */
   every(periodMicros: Micros, host: SimHost, act: () => void): SimTimer {
-    return this.#start(new SimTimer(this, host, act, this.#timeline.now + periodMicros, periodMicros));
+    return this.#start(new SimTimer(this, host, act, this.#timeline.now + periodMicros, periodMicros, true));
   }
 
-  cancel(timer: SimTimer): void {
-    // The event stays in the queue and finds an inactive timer: cheaper than taking it out of the heap.
-    timer.active = false;
+  /** The timer never fires (again). Its event stays in the queue and is void: cheaper than taking it out of the heap. */
+  clear(timer: SimTimer): void {
+    timer.cleared = true;
   }
 
-  /** The world: the timer in slot `id` is due. Returns it when it is to be run, else null. */
+  refresh(timer: SimTimer): void {
+    if (timer.cleared) return;
+    timer.due = this.#timeline.now + timer.delayMicros;
+    if (!timer.pending) this.#start(timer);
+  }
+
+  /** The world: an event of the timer in slot `id` is due. Returns the timer when it is to be run, else null. */
   take(id: number): SimTimer | null {
     const timer = this.#slots[id]!;
-    if (timer.active && timer.periodMicros !== ONCE) {
-      timer.due = this.#timeline.now + timer.periodMicros;
+    const now = this.#timeline.now;
+    const fires = !timer.cleared && timer.due <= now;
+    if (fires && timer.repeats) timer.due = now + timer.delayMicros;
+    if (!timer.cleared && timer.due > now) {
       this.#timeline.schedule(timer.due, DUE_TIMER, id);
-      return timer;
+    } else {
+      timer.pending = false;
+      this.#slots[id] = null;
+      this.#free.push(id);
     }
-    this.#slots[id] = null;
-    this.#free.push(id);
-    if (!timer.active) return null;
-    timer.active = false;
-    return timer;
+    return fires ? timer : null;
   }
 
   #start(timer: SimTimer): SimTimer {
     const id = this.#free.pop() ?? this.#slots.length;
     if (id >= TIMERS_MAX) throw new RangeError(`more than ${TIMERS_MAX} timers are pending: are they ever cleared?`);
     this.#slots[id] = timer;
+    timer.pending = true;
     this.#timeline.schedule(timer.due, DUE_TIMER, id);
     return timer;
   }

@@ -1,7 +1,9 @@
 // The command: what it prints and how it exits. Runs the built files.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -40,6 +42,12 @@ describe.skipIf(!built)(`sim command${built ? '' : ' (skipped: dist/sim/cli.js i
     expect(reports[0].wallSeconds).toBeGreaterThan(0);
   });
 
+  it('gives the same digest where Node cannot drain microtasks on demand, only slower', () => {
+    const without = ['--import', 'data:text/javascript,delete process._tickCallback'];
+    const { stdout } = spawnSync(process.execPath, [...without, CLI, ...SHORT, '--json'], { encoding: 'utf8' });
+    expect(JSON.parse(stdout).digest).toBe(report(SHORT).digest);
+  });
+
   it('prints a table for people that shows the same digest', () => {
     const { status, stdout } = sim(SHORT);
     expect(status).toBe(0);
@@ -61,6 +69,24 @@ describe.skipIf(!built)(`sim command${built ? '' : ' (skipped: dist/sim/cli.js i
     expect(stdout).toBe('');
     expect(stderr).toContain(line);
     expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it.each([
+    ['throws', 'export function client() { throw new Error("planted"); }'],
+    ['rejects', 'export async function client(host) { await host.sleep(5); throw new Error("planted"); }'],
+    [
+      'rejects unheard',
+      'export function client(host) { void host.sleep(5).then(() => { throw new Error("planted"); }); }',
+    ],
+  ])('exits with 1 and shows the error of a game that %s', (_, source) => {
+    const game = join(mkdtempSync(join(tmpdir(), 'tickwire-sim-')), 'game.mjs');
+    writeFileSync(game, source);
+    const { status, stdout, stderr } = sim(['run', '--game', game, '--clients', '1', '--seconds', '1']);
+    expect(status).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^sim: Error: planted/);
+    expect(stderr).toContain('game.mjs');
+    rmSync(dirname(game), { recursive: true });
   });
 
   it('shows help with examples', () => {

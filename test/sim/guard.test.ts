@@ -87,6 +87,23 @@ describe('a game in the simulator', () => {
     ]);
   });
 
+  it('starts a timer anew on refresh, before and after it has fired, and not once it was cleared', async () => {
+    const fired = await inWorld(async (now) => {
+      const log: number[] = [];
+      const timer = setTimeout(() => log.push(now()), 10);
+      await promisify(setTimeout)(6);
+      timer.refresh();
+      await promisify(setTimeout)(20);
+      timer.refresh();
+      await promisify(setTimeout)(20);
+      clearTimeout(timer);
+      timer.refresh();
+      await promisify(setTimeout)(20);
+      return log;
+    });
+    expect(fired).toEqual([16_000, 36_000]);
+  });
+
   it('runs days of timers in no time', async () => {
     const days = await inWorld(async (now) => {
       for (let day = 0; day < 3; day++) await new Promise((resolve) => setTimeout(resolve, 86_400_000));

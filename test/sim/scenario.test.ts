@@ -1,7 +1,9 @@
 // Scenarios: the unmodified engine and a game module over the simulated network.
 
 import { beforeEach, describe, expect, it } from 'vitest';
+import { openEngine } from '../../sim/engine-host.ts';
 import { runScenario, type Scenario, type ScenarioReport, type SimulatedGame } from '../../sim/scenario.ts';
+import { World } from '../../sim/world.ts';
 import { chooseAead } from '../../sys/aead/choose.ts';
 import * as echoGame from './echo-game.ts';
 
@@ -48,6 +50,19 @@ describe('runScenario', () => {
     expect(report.clientsFailed).toBe(4);
     expect(warnings.filter((text) => text.includes('could not connect'))).toHaveLength(4);
     expect(report.latencyMs).toEqual({ p50: null, p99: null });
+  });
+
+  it('gives an engine its turn that code of another host has woken', async () => {
+    const world = new World({ seed: 7 });
+    const engines = ['a', 'b'].map((name) => openEngine(world, world.host(name), () => {}));
+    let woken = -1;
+    world.start(world.hostNamed('a')!, 0, async () => {
+      await engines[1]!.sleep(5_000); // on b's clock and runtime, from a's code
+      woken = world.now;
+    });
+    await world.run({ untilMicros: 1_000_000 });
+    expect(woken).toBeGreaterThanOrEqual(5_000);
+    expect(woken).toBeLessThan(6_000);
   });
 
   it("ends with the game's error", async () => {

@@ -1,0 +1,59 @@
+// A simulated packet leaves next to nothing behind: a run of hours must not be a run of the garbage collector.
+
+import { expect, it } from 'vitest';
+import type { SimHost } from '../../sim/host.ts';
+import { addressOf, READABLE } from '../../sys/api.ts';
+import { collectGarbage } from '../sys/collect-garbage.ts';
+import { ECHO_PORT, openWorld } from './open-world.ts';
+
+const PACKETS_A_TURN = 4;
+const SECOND = 1_000_000;
+/** One virtual second each: 4,000 packets. */
+const ROUNDS = 25;
+
+it('grows the heap by at most 16 bytes a packet over 100,000 packets, turns and deadlines included', async () => {
+  const world = openWorld({ link: { latencyMicros: 50_000, jitterMicros: 10_000, loss: 0.05 } });
+  const [from, to] = [world.host('from'), world.host('to')];
+  world.start(to, 0, () => startSink(to));
+  world.start(from, 1, () => startSource(from, addressOf('10.0.0.2', ECHO_PORT)!));
+  await world.run({ untilMicros: 10 * SECOND });
+  const sentBefore = world.stats.sent;
+  let grownBytes = 0;
+  // Round by round, so that no collection in between hides what was allocated.
+  for (let round = 0; round < ROUNDS; round++) {
+    collectGarbage();
+    const heapBefore = process.memoryUsage().heapUsed;
+    await world.run({ untilMicros: world.now + SECOND });
+    grownBytes += process.memoryUsage().heapUsed - heapBefore;
+  }
+  const packets = world.stats.sent - sentBefore;
+  expect(packets).toBe(100_000);
+  expect(grownBytes / packets).toBeLessThanOrEqual(16);
+});
+
+async function startSink(host: SimHost): Promise<void> {
+  const socket = await host.sys.openUdp(addressOf('0.0.0.0', ECHO_PORT)!);
+  const poller = host.sys.openPoller();
+  poller.add(socket, 0, READABLE);
+  poller.attach(() => {
+    poller.wait(0);
+    while (socket.receive() > 0);
+  });
+}
+
+/** Sends four datagrams of 100 bytes every millisecond. */
+async function startSource(host: SimHost, to: Uint8Array): Promise<void> {
+  const socket = await host.sys.openUdp(addressOf('0.0.0.0', 0)!);
+  for (let slot = 0; slot < PACKETS_A_TURN; slot++) {
+    socket.tx.length[slot] = 100;
+    socket.tx.address.set(to, slot * to.length);
+  }
+  const poller = host.sys.openPoller();
+  poller.attach(() => {
+    poller.wait(0);
+    socket.tx.count = PACKETS_A_TURN;
+    socket.flush();
+    poller.arm(host.sys.clock.now() + 1000);
+  });
+  poller.arm(host.sys.clock.now());
+}
