@@ -6,7 +6,7 @@ import type { Rng } from './api.ts';
 /** Numbers drawn from the system at a time: one draw costs about as much as 100 reads. */
 const POOL_NUMBERS = 256;
 
-/** Unpredictable bytes and numbers, for keys and everything else. Nothing is allocated per number. */
+/** Unpredictable bytes and numbers, for keys and everything else. */
 export class SystemRng implements Rng {
   private readonly pool = new Uint32Array(POOL_NUMBERS);
   private next = POOL_NUMBERS;
