@@ -55,6 +55,22 @@ export class BenchChild {
     }
   }
 
+  /** Rejects if the process ends by itself: for those that run until they are stopped. */
+  async failure(): Promise<never> {
+    await this.#ended;
+    throw new Error(`${this.#name} ended (${this.#process.exitCode}) before its bench was done`);
+  }
+
+  /** Ends the process, and gives the lines that it printed and nobody has read. */
+  async stopAndRead<T>(): Promise<T[]> {
+    await this.stop();
+    const found: T[] = [];
+    for (let line = await this.#lines.next(); !line.done; line = await this.#lines.next()) {
+      found.push(JSON.parse(line.value) as T);
+    }
+    return found;
+  }
+
   /** Ends the process, if it has not ended by itself. */
   async stop(): Promise<void> {
     if (this.#process.exitCode === null && this.#process.signalCode === null) this.#process.kill('SIGKILL');

@@ -50,7 +50,7 @@ async function cpuOfEcho(kind: EchoKind, inFlight: number, echoesPerSecond: numb
     const { port } = await server.report<{ port: number }>();
     const client = BenchChild.node('./echo-client.js', [`${port}`, `${inFlight}`], CLIENT_CORE);
     try {
-      const found = await server.report<EchoFigures>();
+      const found = await Promise.race([server.report<EchoFigures>(), client.failure()]);
       if (found.echoes === 0) throw new Error(`${kind}: no echo in the whole window`);
       echoesPerSecond.push(found.echoes / WINDOW_SECONDS);
       return found.cpuMicros / found.echoes;

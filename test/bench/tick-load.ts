@@ -1,0 +1,156 @@
+/**
+ * A process of its own: a thousand clients, each with a socket, until it is ended. Loads floor.c and our server alike:
+ * the same sockets, the same bursts, the same sweeps of what has arrived; so the servers differ and nothing else.
+ *
+ * Each tick is cut into bursts, as clients of the world are out of step. Between them it sleeps, and no socket wakes it: on
+ * loopback that would be paid by the server. Once a second it says how it fares.
+ *
+ * Arguments: kind (`floor`, `plain` or `encrypted`), port of the server, clients.
+ */
+
+import { ChannelTable, unreliable } from '../../engine/channels.ts';
+import { ADDRESS_BYTES, type Aead, addressOf, type DatagramSocket, type Micros } from '../../sys/api.ts';
+import { openSys } from '../../sys/index.ts';
+import { ClientEndpoint, type ClientSink } from '../../transport/client-endpoint.ts';
+import { mintConnectToken } from '../../transport/netcode/token.ts';
+import { cpuMicros, report } from './bench-child.ts';
+import {
+  aeadFor,
+  INPUT_BYTES,
+  INPUT_CHANNEL,
+  PRIVATE_KEY,
+  TICK_RATE_HZ,
+  type TickKind,
+  TOKEN_LIFETIME_SECONDS,
+} from './tick-workload.ts';
+
+const BURSTS_PER_TICK = 8;
+const SLOTS = 8;
+const SLOT_BYTES = 640; // a snapshot with headers; a token request has 1,078, see below
+const REQUEST_SLOT_BYTES = 1280;
+const FRESH_TOKEN_MICROS = 1_100_000;
+const CONNECT_EVERY = 4; // clients that begin to connect in one burst: 1,000 within a second
+
+const sys = openSys();
+const [kindText, portText, clientsText] = process.argv.slice(2);
+const kind = kindText as TickKind;
+const server = addressOf('127.0.0.1', Number(portText))!;
+let snapshots = 0;
+let connected = 0;
+
+/** One client of the load. */
+interface LoadClient {
+  /** Sends an input, or what else is due, and takes in what has arrived. */
+  turn(now: Micros): void;
+}
+
+/** Speaks to floor.c: its number, and nothing else. */
+class FloorClient implements LoadClient {
+  readonly #socket: DatagramSocket;
+  readonly #number: number;
+
+  constructor(socket: DatagramSocket, number: number) {
+    this.#socket = socket;
+    this.#number = number;
+    connected++;
+  }
+
+  turn(): void {
+    const { tx } = this.#socket;
+    const slot = tx.count++;
+    tx.offset[slot] = tx.home(slot);
+    tx.length[slot] = INPUT_BYTES;
+    tx.view.setUint32(tx.home(slot), this.#number, true);
+    tx.address.set(server, slot * ADDRESS_BYTES);
+    this.#socket.flush();
+    snapshots += this.#socket.receive();
+  }
+}
+
+const channels = new ChannelTable({ input: unreliable(), snapshot: unreliable() }, false);
+const input = new Uint8Array(INPUT_BYTES);
+const sink: ClientSink = {
+  connect: () => void connected++,
+  message: () => void snapshots++,
+  disconnect: (reason) => {
+    throw new Error(`a client of the load was disconnected: ${reason.code} ${reason.text}`);
+  },
+};
+
+/** Speaks the whole protocol. */
+class ProtocolClient implements LoadClient {
+  readonly #socket: DatagramSocket;
+  readonly #endpoint: ClientEndpoint;
+
+  constructor(socket: DatagramSocket, aead: Aead, token: Uint8Array, now: Micros) {
+    this.#socket = socket;
+    this.#endpoint = new ClientEndpoint({ backlogMax: SLOTS }, aead, sys.rng);
+    this.#endpoint.connect(token, now);
+  }
+
+  turn(now: Micros): void {
+    const endpoint = this.#endpoint;
+    if (endpoint.netcode.isConnected()) {
+      const cell = channels.encode(endpoint.queue, INPUT_CHANNEL, input);
+      endpoint.send(cell);
+      endpoint.queue.release(cell);
+    }
+    endpoint.advance(now);
+    endpoint.transmit(this.#socket.tx, now);
+    this.#socket.flush();
+    if (this.#socket.receive() === 0) return;
+    endpoint.receive(this.#socket.rx, now, sys.clock.unixSeconds());
+    endpoint.drain(sink);
+  }
+}
+
+async function openClient(number: number, aead: Aead): Promise<LoadClient> {
+  const socket = await sys.openUdp(addressOf('127.0.0.1', 0)!, {
+    rxSlots: SLOTS,
+    txSlots: SLOTS,
+    slotBytes: kind === 'floor' ? SLOT_BYTES : REQUEST_SLOT_BYTES,
+  });
+  if (kind === 'floor') return new FloorClient(socket, number);
+  const token = mintConnectToken(
+    {
+      privateKey: PRIVATE_KEY,
+      protocolId: 0n,
+      clientId: BigInt(number + 1),
+      serverAddresses: [server],
+      lifetimeSeconds: TOKEN_LIFETIME_SECONDS,
+    },
+    aead,
+    sys.rng,
+    sys.clock.unixSeconds(),
+  );
+  return new ProtocolClient(socket, aead, token, sys.clock.now());
+}
+
+async function load(clientCount: number): Promise<never> {
+  const poller = sys.openPoller(); // watches nothing: only to sleep
+  const aead = aeadFor(kind, sys, SLOTS, REQUEST_SLOT_BYTES);
+  const clients: LoadClient[] = [];
+  // Tokens minted in the second in which a server starts, or before, are refused: they may have been used.
+  if (kind !== 'floor') poller.wait(FRESH_TOKEN_MICROS);
+  const start = sys.clock.now();
+  let saidAt = start;
+  let saidCpu = cpuMicros();
+  for (let burst = 0; ; burst++) {
+    for (let i = 0; i < CONNECT_EVERY && clients.length < clientCount; i++) {
+      clients.push(await openClient(clients.length, aead));
+    }
+    const now = sys.clock.now();
+    for (let i = burst % BURSTS_PER_TICK; i < clients.length; i += BURSTS_PER_TICK) clients[i]!.turn(now);
+    if (now - saidAt >= 1_000_000) {
+      const cpu = cpuMicros();
+      report({ connected, snapshots, busy: (cpu - saidCpu) / (now - saidAt) });
+      saidAt = now;
+      saidCpu = cpu;
+      snapshots = 0;
+    }
+    const next = start + Math.ceil(((burst + 1) * 1e6) / (TICK_RATE_HZ * BURSTS_PER_TICK));
+    for (let left = next - sys.clock.now(); left > 0; left = next - sys.clock.now()) poller.wait(left);
+  }
+}
+
+await load(Number(clientsText));
