@@ -54,11 +54,12 @@ export class Runtime {
   readonly executor: Executor = new Executor();
   readonly timers: Timers;
   readonly reactor: Reactor;
-  /** By which other threads ask this runtime to end; they wake `poller.notifier()` afterwards. */
+  /** By which other threads ask this runtime to end; they call `notifier` afterwards. */
   readonly stopSignal: StopSignal = new StopSignal();
   private readonly clock: Clock;
   private readonly poller: Poller;
-  private readonly notifier: Notifier;
+  /** Wakes the poller; by its handle other threads do. */
+  readonly notifier: Notifier;
   private mode: Mode = 'stepped';
   private inTurn = false;
   /** When the last turn read the clock. */
@@ -170,7 +171,7 @@ export class Runtime {
 
   /**
    * Asks for the end: every task is cancelled in the next turn, `finally` blocks get two seconds, then `run()` resolves,
-   * or the runtime detaches. From other threads use `stopSignal` and the poller's notifier.
+   * or the runtime detaches. From other threads use `stopSignal` and `notifier`.
    */
   stop(): void {
     this.stopSignal.request();
