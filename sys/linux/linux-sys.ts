@@ -20,6 +20,7 @@ import { resolveUdpOptions } from '../posix/udp-options.ts';
 import * as abi from './abi.ts';
 import { linuxCalls } from './calls.ts';
 import { EpollPoller } from './epoll.ts';
+import { ReceiveStamps } from './receive-stamps.ts';
 import { type ReceiveKind, ReceiveTable } from './receive-table.ts';
 import { LinuxUdpSocket, setOption } from './udp-socket.ts';
 
@@ -38,6 +39,8 @@ export class LinuxSys implements Sys {
   private readonly shared: SharedParts;
   /** Receive batches by kind: sockets of one kind share one. */
   private readonly receivers = new Map<string, ReceiveTable>();
+  /** Null until a socket asks for the time of arrival. */
+  private stamps: ReceiveStamps | null = null;
 
   /** @throws SysError ENOSYS where koffi cannot load or libc has not the calls */
   constructor(shared: SharedParts) {
@@ -63,10 +66,17 @@ export class LinuxSys implements Sys {
       gro: resolved.gro,
       columns: resolved.columns,
     });
-    return new LinuxUdpSocket(local, resolved, receiver, this.capabilities.gso);
+    const socket = new LinuxUdpSocket(local, resolved, receiver, this.capabilities.gso);
+    if (resolved.columns.receivedAt) {
+      this.stamps ??= new ReceiveStamps(this.clock);
+      await this.stamps.ready;
+    }
+    return socket;
   }
 
   close(): void {
+    this.stamps?.close();
+    this.stamps = null;
     this.receivers.clear();
   }
 

@@ -190,7 +190,7 @@ export class ReceiveTable {
           batch.offset[taken] = bufferStart + i * bufferStride + at;
           batch.length[taken] = piece;
           if (this.localWords !== null) writeLocal(control, port, this.localWords, taken * ADDRESS_WORDS);
-          if (batch.receivedAt !== null) batch.receivedAt[taken] = this.receivedAt(control);
+          if (batch.receivedAt !== null) this.writeReceivedAt(control, batch.receivedAt, taken);
           bytes += piece;
           taken++;
         }
@@ -214,11 +214,13 @@ export class ReceiveTable {
     this.monotonicOffset = this.now - (u32[0]! * 1_000_000 + Math.floor(u32[2]! / 1000));
   }
 
-  /** When the datagram of `control` came, on our clock; now, where the kernel did not say. Never in the future. */
-  private receivedAt(control: ControlReader): number {
-    if (control.seconds === 0) return this.now;
-    const stamp = control.seconds * 1_000_000 + Math.floor(control.nanoseconds / 1000);
-    return Math.min(this.now, stamp + this.monotonicOffset);
+  /**
+   * When the datagram of `control` came, on our clock: now, where the kernel did not say, and never in the future.
+   * Written, not returned: a result that is no small integer would be boxed.
+   */
+  private writeReceivedAt(control: ControlReader, receivedAt: Float64Array, slot: number): void {
+    const stamp = control.seconds * 1_000_000 + Math.floor(control.nanoseconds / 1000) + this.monotonicOffset;
+    receivedAt[slot] = control.seconds === 0 || stamp > this.now ? this.now : stamp;
   }
 }
 
