@@ -74,7 +74,6 @@ export class Client<C extends Channels> extends EventEmitter<ClientEvents<C>> {
     context: EngineContext = sharedContext(),
   ): Promise<Client<C>> {
     const channels = new ChannelTable(options.channels, options.development ?? false);
-    const protocolId = checkU64Option('protocolId', options.protocolId);
     const backlogMax = checkWhole('backlogMax', options.backlogMax ?? 256, 1, 65_536);
     const ticks = new TickClock(checkTickRate(options.tickRateHz ?? 0), context.sys.clock.now());
     const token = await fetchToken(options, context);
@@ -86,7 +85,7 @@ export class Client<C extends Channels> extends EventEmitter<ClientEvents<C>> {
       slotBytes: SLOT_BYTES,
     });
     const aead = context.sys.openAead(socket.rx.slots, SLOT_BYTES);
-    const endpoint = new ClientEndpoint({ protocolId, backlogMax }, aead, context.sys.rng);
+    const endpoint = new ClientEndpoint({ backlogMax }, aead, context.sys.rng);
     const client = new Client(context, options, channels, socket, endpoint, ticks);
     const failed = await client.#attemptWith(token);
     if (failed === null) return client;
@@ -133,7 +132,7 @@ export class Client<C extends Channels> extends EventEmitter<ClientEvents<C>> {
           if (this.#held.holding) this.#held.add(channel, bytes, offset, length);
           else channels.deliver(receiver, channel, bytes, offset, length);
         },
-        disconnect: (reason) => this.#disconnect(reason),
+        disconnect: (reason) => this.#held.afterwards(() => this.#disconnect(reason)),
       },
     });
     this.#task = context.runtime.spawn(this.#drive.run(), 'client');

@@ -22,6 +22,7 @@ export class HeldMessages {
   readonly #runtime: Runtime;
   readonly #deliver: (channel: number, bytes: Uint8Array, offset: number, length: number) => void;
   #held: Held[] | null = null;
+  #then: (() => void) | null = null;
 
   constructor(runtime: Runtime, deliver: (channel: number, bytes: Uint8Array, offset: number, length: number) => void) {
     this.#runtime = runtime;
@@ -41,6 +42,12 @@ export class HeldMessages {
     void this.#runtime.sleep(1).then(() => this.#release());
   }
 
+  /** Calls `then` after the held messages have been delivered; at once when none are held. */
+  afterwards(then: () => void): void {
+    if (this.#held === null) then();
+    else this.#then = then;
+  }
+
   /** Keeps a copy of a message. */
   add(channel: number, bytes: Uint8Array, offset: number, length: number): void {
     if (this.#held!.length >= HELD_MAX) this.dropped++;
@@ -51,5 +58,8 @@ export class HeldMessages {
     const held = this.#held!;
     this.#held = null;
     for (const { channel, bytes } of held) this.#deliver(channel, bytes, 0, bytes.length);
+    const then = this.#then;
+    this.#then = null;
+    then?.();
   }
 }

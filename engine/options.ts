@@ -77,6 +77,7 @@ export interface ClientOptions<C extends Channels> {
   readonly token?: Uint8Array | (() => Uint8Array | Promise<Uint8Array>);
   /** Development only, instead of a token: connect to an `insecure` server at this address. */
   readonly insecureAddress?: string;
+  /** Goes with `insecureAddress`: a token brings its own. */
   readonly protocolId?: bigint | number;
   readonly channels: C;
   /** Steps of the game a second; default 0: no ticks. */

@@ -77,6 +77,7 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
     const tickRateHz = checkTickRate(options.tickRateHz ?? SERVER_DEFAULTS.tickRateHz);
     const backlogMax = checkWhole('backlogMax', options.backlogMax ?? 256, 1, 65_536);
     const host = options.host ?? SERVER_DEFAULTS.host;
+    checkWhole('port', options.port, 0, 65_535);
     const local = (await resolveAddress(context, 'host', host, options.port))[0]!;
     const privateKeys = serverKeys(options, local, context);
     const listed = await publicAddresses(options, local, context);
@@ -315,7 +316,7 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
 }
 
 function isDevelopment(): boolean {
-  return typeof process !== 'undefined' && process.env['NODE_ENV'] === 'development';
+  return typeof process !== 'undefined' && process.env.NODE_ENV === 'development';
 }
 
 /** The private keys: those given, or the well-known one of development mode, loudly and on loopback only. */

@@ -80,7 +80,6 @@ export async function join(host: Host, args: ClientArgs): Promise<ArenaClient> {
   let newest: Snapshot | null = null;
   const client = await host.connect({
     token: args.token,
-    protocolId: PROTOCOL_ID,
     channels: CHANNELS,
     tickRateHz: TICK_RATE_HZ,
     reconnect: true,

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'eventemitter3';
 import { describe, expect, it } from 'vitest';
 import { type Channels, json, type Message, unreliable } from '../../engine/channels.ts';
 import type { ClientOptions, ServerOptions } from '../../engine/options.ts';
@@ -23,10 +24,10 @@ const joining = (token: ClientOptions<C>['token'], more: Partial<ClientOptions<C
   ...more,
 });
 /** The first reason with which something disconnects. */
-const endOf = (of: {
-  once(event: 'disconnect', listener: (...args: never[]) => void): unknown;
-}): Promise<DisconnectReason> =>
-  new Promise((resolve) => of.once('disconnect', (...args: unknown[]) => resolve(args.at(-1) as DisconnectReason)));
+const endOf = (of: unknown): Promise<DisconnectReason> =>
+  new Promise((resolve) =>
+    (of as EventEmitter).once('disconnect', (...args: unknown[]) => resolve(args.at(-1) as DisconnectReason)),
+  );
 
 describe('Server and Client', () => {
   it('connect with a token and carry messages both ways', () =>
@@ -109,13 +110,23 @@ describe('Server and Client', () => {
   it('let the server kick with a reason, which is final', () =>
     inSmallWorld(async ({ server: host, client, token }) => {
       const server = await host.listen(serving());
-      server.on('connect', (peer) => peer.kick('no cheating, ünd basta'));
+      server.on('connect', (peer) => void host.sleep(SECOND).then(() => peer.kick('no cheating, ünd basta')));
       const ended = endOf(server);
       const player = await client().connect(joining(token, { reconnect: true }));
       expect(await endOf(player)).toEqual({ code: 'kicked', side: 'remote', text: 'no cheating, ünd basta' });
       expect(await ended).toMatchObject({ code: 'kicked', side: 'local' });
       expect(player.state).toBe('closed');
       expect(player.send('chat', 'still there?')).toBe('not-connected');
+    }));
+
+  it('fail to connect, with the reason, when the game kicks at once', () =>
+    inSmallWorld(async ({ server: host, client, token }) => {
+      const server = await host.listen(serving());
+      server.on('connect', (peer) => peer.kick('not you'));
+      await expect(client().connect(joining(await token()))).rejects.toMatchObject({
+        reason: { code: 'kicked', side: 'remote', text: 'not you' },
+      });
+      expect(server.peers).toEqual([]);
     }));
 
   it('let the client leave with a reason', () =>
@@ -128,7 +139,7 @@ describe('Server and Client', () => {
       expect(server.peers).toEqual([]);
     }));
 
-  it('tell every client when the server closes, even when nine of ten datagrams are lost', () =>
+  it('tell every client when the server closes, even when three of ten datagrams are lost', () =>
     inSmallWorld(
       async ({ server: host, client, token }) => {
         const server = await host.listen(serving());
