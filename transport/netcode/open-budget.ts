@@ -2,30 +2,36 @@
  * How many connect tokens a server opens. Opening one costs microseconds, and a stranger makes a request for nothing, so a
  * flood must not take the processor; and it must not keep honest players out either.
  *
- * A bucket of opens fills at the allowed rate. While it is more than half full every request is opened. Below, a request is
- * opened with the probability that the bucket is filled (of the half): the share of requests that are opened settles by
- * itself where the flood is cut to the rate, and each request, honest or not, at the start or the end of a turn, has nearly
- * the same chance. A plain bucket would always be empty for the players whose requests arrive late in every turn.
+ * While more requests come than may be opened, each is opened with the same probability: the allowed rate divided by the
+ * rate of the last tenth of a second. A bucket bounds what a sudden burst can cost. With a bucket alone, the requests that
+ * arrive early in a turn would empty it, and a player whose requests fall late in every turn (clients ask ten times a
+ * second, servers turn sixty times) would stay out for ever.
  */
 
 import type { Aead, Micros, Rng } from '../../sys/api.ts';
 import { checkWhole } from '../config-error.ts';
 
 /**
- * Opens a second that take at most a quarter of a core, by AEAD provider. Measured with test/bench/netcode.ts: a forged
- * token of 1,024 bytes is refused in about 4 us with OpenSSL's primitives, 6 us over EVP and 20 us over node:crypto.
+ * Opens a second that take at most a quarter of a core, by AEAD provider. To refuse a request with a forged token costs about
+ * 1.3 us with OpenSSL's primitives, 2.7 us over EVP and 15 us over node:crypto (test/bench/netcode.ts, test/bench/aead.ts);
+ * the rest is room for machines half as fast.
  */
 const OPENS_PER_SECOND: Readonly<Record<string, number>> = {
-  'openssl-primitives': 40_000,
-  'openssl-evp': 25_000,
+  'openssl-primitives': 80_000,
+  'openssl-evp': 45_000,
   'node-crypto': 8_000,
-  simulated: 40_000,
+  simulated: 80_000,
 };
 const OPENS_PER_SECOND_UNKNOWN = 8_000;
 const OPENS_PER_SECOND_MAX = 10_000_000;
-/** Opens that may come at once: those of a tenth of a second, 25 ms of work, so that a burst does not cost a whole turn. */
+/** Opens that may come at once: those of a tenth of a second, at most 25 ms of work. */
 const BURST_SECONDS = 0.1;
 const BURST_OPENS_MIN = 8;
+
+/** Over how long the rate of requests is measured. */
+const RATE_MICROS = 100_000;
+/** Share of the allowed rate that a flood is cut to; the rest keeps the bucket from running dry by chance. */
+const FLOOD_SHARE = 0.9;
 
 const SECOND_MICROS = 1_000_000;
 const TWO_32 = 4294967296;
@@ -35,7 +41,13 @@ export class OpenBudget {
   readonly perSecond: number;
   readonly #burst: number;
   #filled: number;
-  #filledAt: Micros = 0;
+  #updatedAt: Micros = -1;
+  /** Opens asked for since `#updatedAt`. */
+  #asked = 0;
+  /** Opens asked for a second, smoothed. */
+  #askedPerSecond = 0;
+  /** Share of the requests that is opened: 0 .. 1. */
+  #share = 1;
   #random: number;
 
   /** @param perSecond opens a second; default by the provider's cost */
@@ -53,21 +65,28 @@ export class OpenBudget {
 
   /** Whether a request may be opened now; takes one open out of the budget when it says yes. */
   take(now: Micros): boolean {
-    if (now > this.#filledAt) {
-      const gained = ((now - this.#filledAt) * this.perSecond) / SECOND_MICROS;
-      this.#filled = Math.min(this.#burst, this.#filled + gained);
-      this.#filledAt = now;
-    }
+    if (now > this.#updatedAt) this.#update(now);
+    this.#asked++;
     if (this.#filled < 1) return false;
-    const half = this.#burst / 2;
-    if (this.#filled < half && this.#chance() * half >= this.#filled) return false;
+    if (this.#share < 1 && this.#chance() >= this.#share) return false;
     this.#filled--;
     return true;
   }
 
-  /** Takes a further open without asking: the second private key of a request. */
+  /** Counts a further open of a request that was let through: the second private key. */
   charge(): void {
+    this.#asked++;
     this.#filled = Math.max(0, this.#filled - 1);
+  }
+
+  #update(now: Micros): void {
+    const elapsed = this.#updatedAt < 0 ? RATE_MICROS : now - this.#updatedAt;
+    const asked = (this.#asked * SECOND_MICROS) / elapsed;
+    this.#askedPerSecond += (asked - this.#askedPerSecond) * (elapsed / (elapsed + RATE_MICROS));
+    this.#share = Math.min(1, (FLOOD_SHARE * this.perSecond) / Math.max(1, this.#askedPerSecond));
+    this.#filled = Math.min(this.#burst, this.#filled + (elapsed * this.perSecond) / SECOND_MICROS);
+    this.#updatedAt = now;
+    this.#asked = 0;
   }
 
   /** 0 .. 1, from a generator that nobody outside sees (xorshift32, Marsaglia 2003). */

@@ -63,7 +63,7 @@ export const ANSWER_NEW = 0;
 
 export class RequestGate {
   /** What the request accepted last needs: ANSWER_NEW, ANSWER_REPEAT or ANSWER_DENY. */
-  answer = ANSWER_NEW;
+  answer: number = ANSWER_NEW;
   /** With ANSWER_REPEAT: the handshake row. */
   repeats = -1;
   /** With ANSWER_NEW and ANSWER_DENY: the opened token. */

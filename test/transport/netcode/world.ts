@@ -108,9 +108,9 @@ export class ServerStation implements Station {
   constructor(
     options: Partial<NetcodeServerOptions> = {},
     rng: Rng = seededRng(1),
-    now = START,
-    unixSeconds = START_SECONDS,
-    txSlots = SLOTS,
+    now: Micros = START,
+    unixSeconds: number = START_SECONDS,
+    txSlots: number = SLOTS,
   ) {
     this.aead = chooseAead(SLOTS, SLOT_BYTES);
     const publicAddresses = options.publicAddresses ?? [at('10.0.0.1', 40000)];
@@ -220,7 +220,7 @@ export function send(
 
 /** The clock and the wire between stations. */
 export class World {
-  now = START;
+  now: Micros = START;
   readonly turnMicros: Micros;
   readonly latencyMicros: Micros;
   readonly stations: Station[] = [];
@@ -228,8 +228,6 @@ export class World {
   readonly log: Datagram[] = [];
   /** Decides over each datagram; return false to lose it. */
   passes: (datagram: Datagram) => boolean = () => true;
-  /** Where datagrams to an address really go (a translating router). */
-  readonly routes = new Map<string, Uint8Array>();
   #flying: Datagram[] = [];
 
   constructor(turnMicros: Micros = 16_667, latencyMicros: Micros = 20_000) {
