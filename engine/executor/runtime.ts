@@ -47,6 +47,11 @@ export interface RunOptions {
   readonly until?: () => boolean;
 }
 
+export interface AttachOptions {
+  /** Whether the process stays alive though there is neither a task nor a timer. Default true. */
+  readonly keepAlive?: boolean;
+}
+
 type Mode = 'stepped' | 'attached' | 'owned' | 'closed';
 
 /** Belongs to one thread; of `stop()` see there. */
@@ -68,6 +73,9 @@ export class Runtime {
   private stopBy: Micros = NEVER;
   private armedFor: Micros = NEVER;
   private kicked = false;
+  private keepAlive = true;
+  /** Attached, but the poller is not: nothing is left to wait for. */
+  private parked = false;
   private onEnd: ((error: unknown) => void) | null = null;
   private until: (() => boolean) | null = null;
   private spinMicros: Micros = 0;
@@ -127,12 +135,17 @@ export class Runtime {
     return this.executor.hasReady ? this.turnAt : this.timers.nextDeadline();
   }
 
-  /** Lets Node's loop drive this runtime. Returns at once; keeps the process alive until `stop()` or `detach()`. */
-  attach(): void {
+  /**
+   * Lets Node's loop drive this runtime. Returns at once; keeps the process alive until `stop()` or `detach()`.
+   *
+   * With `keepAlive: false` it does so only while there are tasks or timers, as a socket of Node's does; other threads
+   * then cannot wake it while there are none.
+   */
+  attach(options: AttachOptions = {}): void {
     assert(this.mode === 'stepped', 'attach() of a runtime that is driven already');
     this.mode = 'attached';
-    this.armedFor = NEVER;
-    this.poller.attach(this.hostedTurn);
+    this.keepAlive = options.keepAlive ?? true;
+    this.parked = true;
     this.listenOutside(this.kick);
     this.kick();
   }
@@ -141,7 +154,7 @@ export class Runtime {
   detach(): void {
     if (this.mode !== 'attached') return;
     this.listenOutside(null);
-    this.poller.detach();
+    if (!this.parked) this.poller.detach();
     this.mode = 'stepped';
   }
 
@@ -176,6 +189,7 @@ export class Runtime {
   stop(): void {
     this.stopSignal.request();
     this.notifier.notify();
+    if (this.mode === 'attached') this.kick();
   }
 
   /** Whether `stop()` was asked for and every task has ended. */
@@ -236,6 +250,7 @@ export class Runtime {
   private readonly kick = (): void => {
     if (this.kicked) return;
     this.kicked = true;
+    if (this.parked) this.unpark();
     setImmediate(this.kickedTurn);
   };
 
@@ -266,6 +281,10 @@ export class Runtime {
   private armHost(): void {
     const now = this.turnAt;
     const deadline = Math.min(this.deadline(), this.stopBy);
+    if (!this.keepAlive && deadline === NEVER && this.executor.taskCount === 0) {
+      this.park();
+      return;
+    }
     if (deadline <= now) {
       this.kick();
       return;
@@ -273,6 +292,18 @@ export class Runtime {
     if (deadline >= this.armedFor && this.armedFor > now) return;
     this.armedFor = deadline;
     this.poller.arm(deadline);
+  }
+
+  /** Nothing to do and nothing to wait for: lets the process end. The next spawn or timer comes through `kick`. */
+  private park(): void {
+    this.parked = true;
+    this.poller.detach();
+  }
+
+  private unpark(): void {
+    this.parked = false;
+    this.armedFor = NEVER;
+    this.poller.attach(this.hostedTurn);
   }
 
   private end(error: unknown): void {

@@ -1,6 +1,6 @@
 /** What the two sides of a worker thread tell each other, and the contract of the module that boots one. */
 
-import type { Runtime } from '../executor/runtime.ts';
+import type { Runtime } from './runtime.ts';
 
 /** What a worker is to run. Passes through `workerData`, so `args` must be cloneable. */
 export interface WorkerRequest {

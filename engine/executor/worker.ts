@@ -4,9 +4,12 @@
  */
 
 import { type Transferable, Worker } from 'node:worker_threads';
-import type { Micros, Notifier } from '../../sys/api.ts';
-import { StopSignal } from '../executor/stop-signal.ts';
+import { type Micros, type Notifier, openNotifier } from '../../sys/index.ts';
+import { StopSignal } from './stop-signal.ts';
 import type { WorkerData, WorkerReady, WorkerRequest } from './worker-boot.ts';
+
+// Built code, so .js.
+const GAME_BOOT_URL = new URL('./worker-game.js', import.meta.url);
 
 export interface StartWorkerOptions {
   /** The module to run: its export `exportName` (default `server`) is called with a host and `args`. */
@@ -15,10 +18,8 @@ export interface StartWorkerOptions {
   /** Must be cloneable. */
   readonly args?: unknown;
   readonly name?: string;
-  /** The module that opens the machine in the worker; see `BootModule`. */
-  readonly bootUrl: URL;
-  /** `openNotifier` of `sys/index.ts`: by it `stop()` acts at once. Without it within 100 ms. */
-  readonly openNotifier?: (handle: unknown) => Notifier;
+  /** The module that opens the machine in the worker; see `BootModule`. Default: the real machine, a game module. */
+  readonly bootUrl?: URL;
   /** See `RunOptions.spinMicros`. Default 0. */
   readonly spinMicros?: Micros;
   /** What the worker's `boot` needs besides: ports and the like in `args`. */
@@ -41,7 +42,11 @@ export function startWorker(options: StartWorkerOptions): Promise<RunningWorker>
     exportName: options.exportName ?? 'server',
     args: options.args,
   };
-  const data: WorkerData = { bootUrl: options.bootUrl.href, request, spinMicros: options.spinMicros ?? 0 };
+  const data: WorkerData = {
+    bootUrl: (options.bootUrl ?? GAME_BOOT_URL).href,
+    request,
+    spinMicros: options.spinMicros ?? 0,
+  };
   // .js, since this file is run as built code only; see worker-entry.ts.
   const worker = new Worker(new URL('./worker-entry.js', import.meta.url), {
     workerData: data,
@@ -56,7 +61,7 @@ export function startWorker(options: StartWorkerOptions): Promise<RunningWorker>
       // From here on `exited` tells, and nobody else: an error that its owner does not look at must not be lost.
       worker.off('error', reject);
       worker.off('exit', ended);
-      resolve(new StartedWorker(worker, ready, options.openNotifier));
+      resolve(new StartedWorker(worker, ready));
     });
   });
 }
@@ -75,12 +80,12 @@ function exitOf(worker: Worker): Promise<void> {
 class StartedWorker implements RunningWorker {
   readonly exited: Promise<void>;
   private readonly signal: StopSignal;
-  private readonly notifier: Notifier | null;
+  private readonly notifier: Notifier;
 
-  constructor(worker: Worker, ready: WorkerReady, openNotifier: ((handle: unknown) => Notifier) | undefined) {
+  constructor(worker: Worker, ready: WorkerReady) {
     this.exited = exitOf(worker);
     this.signal = new StopSignal(ready.stop);
-    this.notifier = openNotifier?.(ready.notifier) ?? null;
+    this.notifier = openNotifier(ready.notifier);
     // Without it process.exit() of this thread would wait for the end of the worker's block.
     process.once('exit', this.ask);
     worker.once('exit', () => process.off('exit', this.ask));
@@ -93,6 +98,6 @@ class StartedWorker implements RunningWorker {
 
   private readonly ask = (): void => {
     this.signal.request();
-    this.notifier?.notify();
+    this.notifier.notify();
   };
 }

@@ -4,20 +4,19 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import type { startWorker as StartWorker, StartWorkerOptions } from '../../../engine/workers/start-worker.ts';
-import { openNotifier } from '../../../sys/index.ts';
+import type { startWorker as StartWorker, StartWorkerOptions } from '../../../engine/executor/worker.ts';
 
 const dist = new URL('../../../dist/', import.meta.url);
-const built = existsSync(new URL('engine/workers/worker-entry.js', dist));
+const built = existsSync(new URL('engine/executor/worker-entry.js', dist));
 const unless = built ? '' : ' (skipped: dist/ is missing, run `npm run build`)';
 
-const fixture = (name: string): URL => new URL(`test/engine/workers/fixtures/${name}.js`, dist);
+const fixture = (name: string): URL => new URL(`test/engine/executor/fixtures/${name}.js`, dist);
 
 async function start(options: Partial<StartWorkerOptions>): ReturnType<typeof StartWorker> {
-  const module = (await import(new URL('engine/workers/start-worker.js', dist).href)) as {
+  const module = (await import(new URL('engine/executor/worker.js', dist).href)) as {
     startWorker: typeof StartWorker;
   };
-  return module.startWorker({ bootUrl: fixture('plain-boot'), moduleUrl: fixture('game'), ...options });
+  return module.startWorker({ moduleUrl: fixture('game'), ...options });
 }
 
 /** Waits until a word of shared memory is at least `atLeast`; the test's own timeout is the bound. */
@@ -43,25 +42,16 @@ function runProgram(name: string): Promise<{ code: number | null; signal: string
 describe.skipIf(!built)(`a worker${unless}`, () => {
   test('runs its tasks, and lets finally blocks that wait come to their end when it is stopped', async () => {
     const words = new Int32Array(new SharedArrayBuffer(8));
-    const worker = await start({ args: words.buffer, openNotifier });
+    const worker = await start({ bootUrl: fixture('plain-boot'), args: words.buffer });
     await reaches(words, 0, 20);
     await worker.stop();
     await worker.stop();
     expect(Atomics.load(words, 1)).toBe(1);
   });
 
-  test('sees a stop without a notifier too', async () => {
-    const words = new Int32Array(new SharedArrayBuffer(8));
-    const worker = await start({ args: words.buffer });
-    await reaches(words, 0, 1);
-    await worker.stop();
-    expect(Atomics.load(words, 1)).toBe(1);
-  });
-
   test('runs a game module that listens and ticks, and stops it', async () => {
     const words = new Int32Array(new SharedArrayBuffer(8));
-    const bootUrl = new URL('engine/workers/boot.js', dist);
-    const worker = await start({ bootUrl, args: { report: words.buffer }, openNotifier });
+    const worker = await start({ args: { report: words.buffer } });
     await reaches(words, 0, 10);
     await worker.stop();
     const ticks = Atomics.load(words, 0);
@@ -70,14 +60,12 @@ describe.skipIf(!built)(`a worker${unless}`, () => {
   });
 
   test('ends with the error of a game that cannot start', async () => {
-    const bootUrl = new URL('engine/workers/boot.js', dist);
-    const worker = await start({ bootUrl, exportName: 'broken', openNotifier });
+    const worker = await start({ exportName: 'broken' });
     await expect(worker.exited).rejects.toThrow('no map to load');
   });
 
   test('names the export that a module does not have', async () => {
-    const bootUrl = new URL('engine/workers/boot.js', dist);
-    const worker = await start({ bootUrl, exportName: 'client', openNotifier });
+    const worker = await start({ exportName: 'client' });
     await expect(worker.exited).rejects.toThrow("no function 'client'");
   });
 
