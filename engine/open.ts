@@ -19,11 +19,14 @@ export function openContext(): EngineContext {
   };
 }
 
-/** This thread's context, attached to Node's loop; opened when first asked for. */
+/**
+ * This thread's context, attached to Node's loop; opened when first asked for. The process may end when every server and
+ * client is closed.
+ */
 export function sharedContext(): EngineContext {
   if (shared === null) {
     shared = openContext();
-    shared.runtime.attach();
+    shared.runtime.attach({ keepAlive: false });
   }
   return shared;
 }
