@@ -91,9 +91,10 @@ function stopSignal(seconds: number): Promise<void> {
   });
 }
 
-/** On a terminal the line is drawn over the last one; in a log it follows it. */
+/** On a terminal the line is drawn over the last one, cut to its width; in a log it follows it. */
 function showLine(text: string): void {
-  process.stderr.write(process.stderr.isTTY ? `\r\x1b[2K${text}` : `${text}\n`);
+  const { isTTY, columns = 80 } = process.stderr;
+  process.stderr.write(isTTY ? `\r\x1b[2K${text.slice(0, columns - 1)}` : `${text}\n`);
 }
 
 function endLine(): void {

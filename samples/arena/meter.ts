@@ -48,16 +48,16 @@ export class Meter {
     });
   }
 
-  /** What happened since the last line. */
+  /** What happened since the last line, in 80 columns: times are p50/p99 since the start, traffic is packets and bytes. */
   line(): string {
     const { server } = this.#arena;
     const { datagramsIn, datagramsOut, bytesIn, bytesOut } = server.socketStats;
     const text = [
-      `${String(server.peers.length).padStart(3)} clients`,
-      `tick p50 ${this.#tickMicros.percentile(50)} p99 ${this.#tickMicros.percentile(99)} µs`,
-      `late p99 ${this.#latenessMicros.percentile(99)} µs`,
-      `in ${datagramsIn - this.#packetsInBefore}/s ${kilobytes(bytesIn - this.#bytesInBefore)}`,
-      `out ${datagramsOut - this.#packetsOutBefore}/s ${kilobytes(bytesOut - this.#bytesOutBefore)}`,
+      `${server.peers.length} clients`,
+      `tick ${this.#tickMicros.percentile(50)}/${this.#tickMicros.percentile(99)} µs`,
+      `late ${this.#latenessMicros.percentile(50)}/${this.#latenessMicros.percentile(99)} µs`,
+      `in ${datagramsIn - this.#packetsInBefore} ${kilobytes(bytesIn - this.#bytesInBefore)}/s`,
+      `out ${datagramsOut - this.#packetsOutBefore} ${kilobytes(bytesOut - this.#bytesOutBefore)}/s`,
     ].join(' · ');
     this.#packetsInBefore = datagramsIn;
     this.#packetsOutBefore = datagramsOut;
@@ -99,7 +99,8 @@ export function formatSummary(summary: Summary): string {
     ['out', `${summary.packetsOut} packets, ${kilobytes(summary.bytesOut)}`],
   ];
   for (const [reason, count] of Object.entries(summary.dropped)) rows.push([`dropped: ${reason}`, `${count}`]);
-  return rows.map(([name, value]) => `${name.padEnd(20)}${value}`).join('\n');
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2;
+  return rows.map(([name, value]) => `${name.padEnd(width)}${value}`).join('\n');
 }
 
 function kilobytes(bytes: number): string {
