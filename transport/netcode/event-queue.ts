@@ -11,6 +11,8 @@ export const EVENT_DISCONNECT = 4;
 export class EventQueue {
   /** Events held: 0 .. count - 1 in the columns. */
   count = 0;
+  /** Events that `next` has handed out. */
+  #told = 0;
   /** Payloads among them; their bytes are borrowed until the next receive. */
   payloads = 0;
   kind: Uint8Array;
@@ -49,9 +51,24 @@ export class EventQueue {
     this.payloads++;
   }
 
+  /**
+   * The next event to tell, or -1 when all have been told, and then the queue is empty. An event is out of the queue before
+   * it is told: a listener that throws does not get it again.
+   */
+  next(): number {
+    if (this.#told === this.count) {
+      this.clear();
+      return -1;
+    }
+    const event = this.#told++;
+    if (this.kind[event] === EVENT_PAYLOAD) this.payloads--;
+    return event;
+  }
+
   /** Forgets all events. */
   clear(): void {
     this.count = 0;
+    this.#told = 0;
     this.payloads = 0;
   }
 

@@ -201,7 +201,7 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
 
   drain(sink: NetcodeClientSink): void {
     const events = this.#events;
-    for (let i = 0; i < events.count; i++) {
+    for (let i = events.next(); i >= 0; i = events.next()) {
       switch (events.kind[i]) {
         case EVENT_PAYLOAD:
           this.receivedNumber[0] = events.number[i]!;
@@ -215,7 +215,6 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
           break;
       }
     }
-    events.clear();
   }
 
   advance(now: Micros): void {

@@ -135,7 +135,7 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
 
   drain(sink: NetcodeServerSink): void {
     const events = this.#events;
-    for (let i = 0; i < events.count; i++) {
+    for (let i = events.next(); i >= 0; i = events.next()) {
       const connection = events.connection[i]!;
       switch (events.kind[i]) {
         case EVENT_PAYLOAD:
@@ -156,7 +156,6 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
           break;
       }
     }
-    events.clear();
   }
 
   advance(now: Micros): void {

@@ -537,6 +537,29 @@ describe('sending', () => {
     expect(codes).toEqual(['denied good night', ...new Array(3).fill('shutdown good night')]);
   });
 
+  test('a game that throws in a callback is not told the same again', () => {
+    const { world, server, client } = connectedPair();
+    client.onTransmit = (batch, now) => {
+      for (const byte of [1, 2, 3]) send(client.client, batch, 0, Uint8Array.of(byte), now);
+    };
+    const batch = DatagramBatch.allocate(8, 2048);
+    fill(batch, client.turn(world.now));
+    server.server.receive(batch, world.now, world.unixSeconds);
+    const told: number[] = [];
+    const sink = {
+      admit: () => {},
+      connect: () => {},
+      disconnect: () => {},
+      payload: (_connection: number, bytes: Uint8Array, offset: number) => {
+        told.push(bytes[offset]!);
+        if (bytes[offset] === 2) throw new Error('the game is wrong');
+      },
+    };
+    expect(() => server.server.drain(sink)).toThrow('the game is wrong');
+    server.server.drain(sink);
+    expect(told).toEqual([1, 2, 3]);
+  });
+
   test('a text is cut to 255 bytes between characters', () => {
     const { world, server, client } = connectedPair();
     server.server.disconnect(0, 'kicked', 'ä'.repeat(200), world.now);

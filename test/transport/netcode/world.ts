@@ -281,7 +281,12 @@ export class World {
 }
 
 /** A token for `clientId` at the server 10.0.0.1:40000, made now. */
-export function mint(world: World, options: Partial<ConnectTokenOptions> = {}, seed = 77): Uint8Array {
+export function mint(
+  world: World,
+  options: Partial<ConnectTokenOptions> = {},
+  seed: number = 77,
+  aead: Aead = chooseAead(1, SLOT_BYTES),
+): Uint8Array {
   return mintConnectToken(
     {
       protocolId: PROTOCOL_ID,
@@ -290,7 +295,7 @@ export function mint(world: World, options: Partial<ConnectTokenOptions> = {}, s
       serverAddresses: [at('10.0.0.1', 40000)],
       ...options,
     },
-    chooseAead(1, SLOT_BYTES),
+    aead,
     seededRng(seed + world.now),
     world.unixSeconds,
   );
