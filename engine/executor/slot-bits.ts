@@ -1,8 +1,9 @@
 /** SlotBits: which slots of a timer wheel's levels hold something, one bit each, so that empty time is skipped. */
 
-/** Slots of one level. */
-export const LEVEL_SLOTS = 256;
-const LEVEL_WORDS = LEVEL_SLOTS / 32;
+/** Slots of one level: 2 to the power of this. */
+export const SLOT_BITS = 10;
+export const LEVEL_SLOTS: number = 1 << SLOT_BITS;
+const LEVEL_WORDS: number = LEVEL_SLOTS / 32;
 
 /** Bits by slot number, counted through all levels. */
 export class SlotBits {
@@ -20,7 +21,7 @@ export class SlotBits {
     this.words[slot >>> 5] = (this.words[slot >>> 5] as number) & ~(1 << (slot & 31));
   }
 
-  /** The first set slot of `level` at or after `from` (0 .. 256), counted within the level; -1 if there is none. */
+  /** The first set slot of `level` at or after `from` (0 .. LEVEL_SLOTS), counted within the level; -1 if there is none. */
   firstFrom(level: number, from: number): number {
     if (from >= LEVEL_SLOTS) return -1;
     const base = level * LEVEL_WORDS;

@@ -1,14 +1,14 @@
 /**
  * Timer wheel: many deadlines, few of which are ever reached. Insert, re-arm and cancel cost a few writes to typed arrays.
  *
- * Hierarchical (Varghese and Lauck 1987): 4 levels of 256 slots of 16 us ticks, aligned to the clock: a timer lies on the
- * level of the highest byte in which its tick differs from the current one, so all timers of one tick are always in one
+ * Hierarchical (Varghese and Lauck 1987): 3 levels of 1,024 slots of 16 us ticks, aligned to the clock: a timer lies on
+ * the level of the highest 10 bits in which its tick differs from the current one, so all timers of one tick are always in one
  * list, and expire in the order in which they were inserted. Occupied slots are bits, so empty time is skipped, not walked.
  */
 
 import { type Micros, NEVER } from '../../sys/api.ts';
 import { assert } from './assert.ts';
-import { LEVEL_SLOTS, SlotBits } from './slot-bits.ts';
+import { LEVEL_SLOTS, SLOT_BITS, SlotBits } from './slot-bits.ts';
 
 /** Resolution. Half of what the kernel itself is late (30 to 40 us measured), and a power of two, so division is exact. */
 export const TICK_MICROS: Micros = 16;
@@ -21,16 +21,20 @@ const GENERATION_MASK = (1 << (31 - INDEX_BITS)) - 1;
 /** What `insert` never returns: for a field that says "no timer". */
 export const NO_TIMER = -1;
 
-const LEVELS = 4;
+// 16 ms, 17 s and 5 hours: a round trip is dealt out once at most, a connection's timeout too (four levels of 256 slots would
+// deal twice, a third of what expiring costs).
+const LEVELS = 3;
 const SLOTS = LEVEL_SLOTS;
+const SLOT_MASK = SLOTS - 1;
+/** What the levels span together; times are kept as (epoch, tick in it). */
+const EPOCH_TICKS = 2 ** (LEVELS * SLOT_BITS);
+const LOW_MASK = EPOCH_TICKS - 1;
 /** Heads of circular lists share the arrays with timers; these follow those of the slots. */
-const OVERFLOW = LEVELS * SLOTS; // beyond the four levels: more than 2^32 ticks (19 hours) ahead
+const OVERFLOW = LEVELS * SLOTS; // in a later epoch
 const DUE = OVERFLOW + 1; // already past when inserted: for the next advance()
 const FIRING = OVERFLOW + 2; // being handed out now
-const FIRST_TIMER = OVERFLOW + 3;
-export const TIMERS_MAX: number = (1 << INDEX_BITS) - FIRST_TIMER;
-
-const TWO_32 = 0x1_0000_0000;
+const HEADS = OVERFLOW + 3; // how many there are: timers follow, from this index on
+export const TIMERS_MAX: number = (1 << INDEX_BITS) - HEADS;
 
 /** Takes an expired timer: what was inserted with it, and the id that it had. */
 export type OnExpire = (payload: number, id: number) => void;
@@ -39,42 +43,44 @@ export type OnExpire = (payload: number, id: number) => void;
 export class TimerWheel {
   /** Armed timers. */
   count = 0;
-  /** The tick up to which all have expired, in two int32 halves: numbers beyond that may be boxed. */
+  /** The tick up to which all have expired, in two parts: numbers beyond 31 bits may be boxed. */
   private currentLow = 0;
   private currentHigh = 0;
   private advancing = false;
 
-  // Columns of a timer. Index 0 .. FIRST_TIMER - 1 are heads of lists.
+  // Links of heads and timers, by index.
   private next: Int32Array;
   private previous: Int32Array;
+  // Columns of a timer, by index - HEADS: a wheel that is hardly used (a simulated client's) stays small.
   private tickLow: Int32Array;
   private tickHigh: Int32Array;
   private payload: Int32Array;
   private generation: Int32Array;
-  /** Free places, linked by `next`; 0: none. */
-  private free = 0;
+  /** Free places, the next to be used last. A stack and not a list through `next`: no insert waits for a cache miss. */
+  private free: Int32Array;
+  private freeCount = 0;
 
   private readonly occupied = new SlotBits(LEVELS);
-  /** Lowest `tickLow` ever put into a slot since it was empty: where levels 1 to 3 must be looked at next. */
-  private readonly earliest = new Uint32Array(LEVELS * SLOTS);
+  /** Lowest `tickLow` ever put into a slot since it was empty: where levels 1 and 2 must be looked at next. */
+  private readonly earliest = new Int32Array(LEVELS * SLOTS);
 
   /** @param now where the wheel starts @param capacity timers to hold before the columns grow */
   constructor(now: Micros, capacity: number = 64) {
     const ticks = Math.floor(now / TICK_MICROS);
-    this.currentLow = ticks | 0;
-    this.currentHigh = (ticks / TWO_32) | 0;
-    const length = FIRST_TIMER + capacity;
-    this.next = new Int32Array(length);
-    this.previous = new Int32Array(length);
-    this.tickLow = new Int32Array(length);
-    this.tickHigh = new Int32Array(length);
-    this.payload = new Int32Array(length);
-    this.generation = new Int32Array(length);
-    for (let head = 0; head < FIRST_TIMER; head++) {
+    this.currentLow = ticks & LOW_MASK;
+    this.currentHigh = (ticks / EPOCH_TICKS) | 0;
+    this.next = new Int32Array(HEADS + capacity);
+    this.previous = new Int32Array(HEADS + capacity);
+    this.tickLow = new Int32Array(capacity);
+    this.tickHigh = new Int32Array(capacity);
+    this.payload = new Int32Array(capacity);
+    this.generation = new Int32Array(capacity);
+    this.free = new Int32Array(capacity);
+    for (let head = 0; head < HEADS; head++) {
       this.next[head] = head;
       this.previous[head] = head;
     }
-    this.addFree(FIRST_TIMER, length);
+    this.addFree(HEADS, HEADS + capacity);
   }
 
   /**
@@ -83,14 +89,13 @@ export class TimerWheel {
    */
   insert(deadline: Micros, payload: number): number {
     assert(deadline < NEVER, 'a timer without a deadline');
-    if (this.free === 0) this.grow();
-    const index = this.free;
-    this.free = this.next[index] as number;
-    this.payload[index] = payload;
+    if (this.freeCount === 0) this.grow();
+    const index = this.free[--this.freeCount] as number;
+    this.payload[index - HEADS] = payload;
     this.count++;
     this.setTick(index, deadline);
     this.place(index);
-    return ((this.generation[index] as number) << INDEX_BITS) | index;
+    return ((this.generation[index - HEADS] as number) << INDEX_BITS) | index;
   }
 
   /** Disarms. False when it has expired or was cancelled before: then nothing happens. */
@@ -114,7 +119,7 @@ export class TimerWheel {
 
   /** Whether `id` waits for its deadline. An id is told from a later one in its place for 2,048 uses of that place. */
   armed(id: number): boolean {
-    return id >= 0 && this.generation[id & INDEX_MASK] === id >>> INDEX_BITS;
+    return id >= 0 && this.generation[(id & INDEX_MASK) - HEADS] === id >>> INDEX_BITS;
   }
 
   /**
@@ -125,8 +130,8 @@ export class TimerWheel {
   advance(now: Micros, onExpire: OnExpire): number {
     assert(!this.advancing, 'advance() inside onExpire');
     const ticks = Math.floor(now / TICK_MICROS);
-    const targetLow = ticks | 0;
-    const targetHigh = (ticks / TWO_32) | 0;
+    const targetLow = ticks & LOW_MASK;
+    const targetHigh = (ticks / EPOCH_TICKS) | 0;
     const before = this.count;
     if (before === 0) {
       this.moveTo(targetHigh, targetLow);
@@ -149,29 +154,30 @@ export class TimerWheel {
 
   /**
    * When `advance()` must be called next, or NEVER. Exact, but for two cases in which it is earlier: a timer was cancelled
-   * that shared a slot of 4 ms or more with a later one, or all are more than 19 hours ahead. An `advance()` then
+   * that shared a slot of 16 ms or more with a later one, or all are in a later epoch (of 5 hours). An `advance()` then
    * makes it exact, so that waiting for it never spins.
    */
   nextDeadline(): Micros {
     if (this.count === 0) return NEVER;
     const low = this.currentLow;
     if (this.next[DUE] !== DUE || this.next[FIRING] !== FIRING) return this.micros(this.currentHigh, low);
-    const slot = this.occupied.firstFrom(0, low & 255);
-    if (slot >= 0) return this.micros(this.currentHigh, (low & ~255) | slot);
+    const slot = this.occupied.firstFrom(0, low & SLOT_MASK);
+    if (slot >= 0) return this.micros(this.currentHigh, (low & ~SLOT_MASK) | slot);
     for (let level = 1; level < LEVELS; level++) {
-      const ahead = this.occupied.firstFrom(level, ((low >>> (level * 8)) & 255) + 1);
-      if (ahead >= 0) return this.micros(this.currentHigh, this.earliest[(level << 8) | ahead] as number);
+      const ahead = this.occupied.firstFrom(level, ((low >>> (level * SLOT_BITS)) & SLOT_MASK) + 1);
+      if (ahead >= 0) return this.micros(this.currentHigh, this.earliest[(level << SLOT_BITS) | ahead] as number);
     }
     return this.micros(this.currentHigh + 1, 0);
   }
 
-  /** Hands out what is due of the 256 ticks around the current one. */
+  /** Hands out what is due of the 1,024 ticks around the current one. */
   private fireBlock(targetHigh: number, targetLow: number, onExpire: OnExpire): number {
-    const block = this.currentLow & ~255;
+    const block = this.currentLow & ~SLOT_MASK;
     if (!this.reached(block, targetHigh, targetLow)) return 0;
-    const last = this.currentHigh === targetHigh && (targetLow & ~255) === block ? targetLow & 255 : 255;
+    const last =
+      this.currentHigh === targetHigh && (targetLow & ~SLOT_MASK) === block ? targetLow & SLOT_MASK : SLOT_MASK;
     let fired = 0;
-    for (let slot = this.occupied.firstFrom(0, this.currentLow & 255); slot >= 0 && slot <= last; ) {
+    for (let slot = this.occupied.firstFrom(0, this.currentLow & SLOT_MASK); slot >= 0 && slot <= last; ) {
       this.currentLow = block | slot;
       fired += this.fireList(slot, onExpire);
       slot = this.occupied.firstFrom(0, slot);
@@ -183,24 +189,24 @@ export class TimerWheel {
   private enterNextBlock(targetHigh: number, targetLow: number): boolean {
     const low = this.currentLow;
     for (let level = 1; level < LEVELS; level++) {
-      const shift = level * 8;
-      const slot = this.occupied.firstFrom(level, ((low >>> shift) & 255) + 1);
+      const shift = level * SLOT_BITS;
+      const slot = this.occupied.firstFrom(level, ((low >>> shift) & SLOT_MASK) + 1);
       if (slot < 0) continue;
-      const above = level === LEVELS - 1 ? 0 : low & (-1 << (shift + 8));
+      const above = low & (-1 << (shift + SLOT_BITS));
       const start = above | (slot << shift);
       if (!this.reached(start, targetHigh, targetLow)) return false;
       this.currentLow = start;
-      this.dealOut((level << 8) | slot);
+      this.dealOut((level << SLOT_BITS) | slot);
       return true;
     }
     return this.enterNextEpoch(targetHigh);
   }
 
-  /** All four levels are empty: goes to the next 2^32 ticks that hold a timer; false when that is after the target. */
+  /** All levels are empty: goes to the next epoch that holds a timer; false when that is after the target. */
   private enterNextEpoch(targetHigh: number): boolean {
     let high = targetHigh + 1;
     for (let i = this.next[OVERFLOW] as number; i !== OVERFLOW; i = this.next[i] as number) {
-      if ((this.tickHigh[i] as number) < high) high = this.tickHigh[i] as number;
+      if ((this.tickHigh[i - HEADS] as number) < high) high = this.tickHigh[i - HEADS] as number;
     }
     if (high > targetHigh) return false;
     this.currentHigh = high;
@@ -221,8 +227,8 @@ export class TimerWheel {
     this.markEmpty(list);
     while (index !== list) {
       const following = next[index] as number;
-      const later = list === OVERFLOW && this.tickHigh[index] !== this.currentHigh;
-      this.append(later ? OVERFLOW : this.slotFor(tickLow[index] as number), index);
+      const later = list === OVERFLOW && this.tickHigh[index - HEADS] !== this.currentHigh;
+      this.append(later ? OVERFLOW : this.slotFor(tickLow[index - HEADS] as number), index);
       index = following;
     }
   }
@@ -256,33 +262,32 @@ export class TimerWheel {
 
   /** Gives the place of an unlinked timer back, so that the callback may use it, and calls. */
   private expire(index: number, onExpire: OnExpire): void {
-    const id = ((this.generation[index] as number) << INDEX_BITS) | index;
+    const id = ((this.generation[index - HEADS] as number) << INDEX_BITS) | index;
     this.release(index);
-    onExpire(this.payload[index] as number, id);
+    onExpire(this.payload[index - HEADS] as number, id);
   }
 
   private setTick(index: number, deadline: Micros): void {
     const ticks = Math.ceil(deadline / TICK_MICROS);
-    this.tickLow[index] = ticks | 0;
-    this.tickHigh[index] = (ticks / TWO_32) | 0;
+    this.tickLow[index - HEADS] = ticks & LOW_MASK;
+    this.tickHigh[index - HEADS] = (ticks / EPOCH_TICKS) | 0;
   }
 
   private place(index: number): void {
-    const high = this.tickHigh[index] as number;
-    const low = this.tickLow[index] as number;
+    const high = this.tickHigh[index - HEADS] as number;
+    const low = this.tickLow[index - HEADS] as number;
     let list = DUE;
     if (high > this.currentHigh) list = OVERFLOW;
-    else if (high === this.currentHigh && low >>> 0 > this.currentLow >>> 0) list = this.slotFor(low);
+    else if (high === this.currentHigh && low > this.currentLow) list = this.slotFor(low);
     this.append(list, index);
   }
 
-  /** The list of a timer of the current 2^32 ticks that is not past. */
+  /** The list of a timer of the current epoch that is not past. */
   private slotFor(low: number): number {
     const differing = low ^ this.currentLow;
-    if (differing >>> 8 === 0) return low & 255;
-    if (differing >>> 16 === 0) return SLOTS | ((low >>> 8) & 255);
-    if (differing >>> 24 === 0) return (2 * SLOTS) | ((low >>> 16) & 255);
-    return (3 * SLOTS) | (low >>> 24);
+    if (differing < SLOTS) return low & SLOT_MASK;
+    if (differing < SLOTS * SLOTS) return SLOTS | ((low >>> SLOT_BITS) & SLOT_MASK);
+    return (2 * SLOTS) | (low >>> (2 * SLOT_BITS));
   }
 
   private append(list: number, index: number): void {
@@ -295,7 +300,7 @@ export class TimerWheel {
     if (list >= OVERFLOW) return;
     if (last === list) this.occupied.set(list);
     if (list < SLOTS) return;
-    const tick = (this.tickLow[index] as number) >>> 0;
+    const tick = this.tickLow[index - HEADS] as number;
     if (last === list || tick < (this.earliest[list] as number)) this.earliest[list] = tick;
   }
 
@@ -326,45 +331,42 @@ export class TimerWheel {
   }
 
   private reached(low: number, targetHigh: number, targetLow: number): boolean {
-    return this.currentHigh < targetHigh || (this.currentHigh === targetHigh && low >>> 0 <= targetLow >>> 0);
+    return this.currentHigh < targetHigh || (this.currentHigh === targetHigh && low <= targetLow);
   }
 
   /** Nothing is left up to the target. Time that stands still or goes back moves nothing. */
   private moveTo(high: number, low: number): void {
-    if (high < this.currentHigh || (high === this.currentHigh && low >>> 0 < this.currentLow >>> 0)) return;
+    if (high < this.currentHigh || (high === this.currentHigh && low < this.currentLow)) return;
     this.currentHigh = high;
     this.currentLow = low;
   }
 
   private micros(high: number, low: number): Micros {
-    return (high * TWO_32 + (low >>> 0)) * TICK_MICROS;
+    return (high * EPOCH_TICKS + low) * TICK_MICROS;
   }
 
   private release(index: number): void {
-    this.generation[index] = ((this.generation[index] as number) + 1) & GENERATION_MASK;
-    this.next[index] = this.free;
-    this.free = index;
+    this.generation[index - HEADS] = ((this.generation[index - HEADS] as number) + 1) & GENERATION_MASK;
+    this.free[this.freeCount++] = index;
     this.count--;
   }
 
   private addFree(from: number, to: number): void {
-    for (let index = to - 1; index >= from; index--) {
-      this.next[index] = this.free;
-      this.free = index;
-    }
+    for (let index = to - 1; index >= from; index--) this.free[this.freeCount++] = index;
   }
 
   private grow(): void {
-    const from = this.next.length;
-    assert(from <= INDEX_MASK, 'a million timers: they are inserted and never cancelled');
-    const length = Math.min(from * 2, INDEX_MASK + 1);
-    this.next = grown(this.next, length);
-    this.previous = grown(this.previous, length);
-    this.tickLow = grown(this.tickLow, length);
-    this.tickHigh = grown(this.tickHigh, length);
-    this.payload = grown(this.payload, length);
-    this.generation = grown(this.generation, length);
-    this.addFree(from, length);
+    const capacity = this.payload.length;
+    assert(capacity < TIMERS_MAX, 'a million timers: they are inserted and never cancelled');
+    const larger = Math.min(capacity * 2, TIMERS_MAX);
+    this.next = grown(this.next, HEADS + larger);
+    this.previous = grown(this.previous, HEADS + larger);
+    this.tickLow = grown(this.tickLow, larger);
+    this.tickHigh = grown(this.tickHigh, larger);
+    this.payload = grown(this.payload, larger);
+    this.generation = grown(this.generation, larger);
+    this.free = grown(this.free, larger);
+    this.addFree(HEADS + capacity, HEADS + larger);
   }
 }
 
