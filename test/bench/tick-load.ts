@@ -8,17 +8,18 @@
  * Arguments: kind (`floor`, `plain` or `encrypted`), port of the server, clients.
  */
 
-import { ChannelTable, unreliable } from '../../engine/channels.ts';
 import { ADDRESS_BYTES, type Aead, addressOf, type DatagramSocket, type Micros } from '../../sys/api.ts';
 import { openSys } from '../../sys/index.ts';
-import { ClientEndpoint, type ClientSink } from '../../transport/client-endpoint.ts';
+import { NetcodeClient, type NetcodeClientSink } from '../../transport/netcode/netcode-client.ts';
 import { mintConnectToken } from '../../transport/netcode/token.ts';
+import { MESSAGE_HEADER_BYTES, writeMessageHeader } from '../../transport/wire/frames.ts';
 import { cpuMicros, report } from './bench-child.ts';
 import {
   aeadFor,
   INPUT_BYTES,
   INPUT_CHANNEL,
   PRIVATE_KEY,
+  SNAPSHOT_CHANNEL,
   TICK_RATE_HZ,
   type TickKind,
   TOKEN_LIFETIME_SECONDS,
@@ -69,45 +70,49 @@ class FloorClient implements LoadClient {
   }
 }
 
-const channels = new ChannelTable({ input: unreliable(), snapshot: unreliable() }, false);
-const input = new Uint8Array(INPUT_BYTES);
-const sink: ClientSink = {
+/** An input as the engine's client would frame it. */
+const frame = new Uint8Array(MESSAGE_HEADER_BYTES + INPUT_BYTES);
+writeMessageHeader(frame, 0, [INPUT_CHANNEL, SNAPSHOT_CHANNEL].sort().indexOf(INPUT_CHANNEL), INPUT_BYTES);
+
+const sink: NetcodeClientSink = {
   connect: () => void connected++,
-  message: () => void snapshots++,
+  payload: () => void snapshots++,
   disconnect: (reason) => {
     throw new Error(`a client of the load was disconnected: ${reason.code} ${reason.text}`);
   },
 };
 
-/** Speaks the whole protocol. */
+/** Speaks netcode, and of the engine's frames only its own input. */
 class ProtocolClient implements LoadClient {
   readonly #socket: DatagramSocket;
-  readonly #endpoint: ClientEndpoint;
+  readonly #netcode: NetcodeClient;
   #turns = 0;
 
   constructor(socket: DatagramSocket, aead: Aead, token: Uint8Array, now: Micros) {
     this.#socket = socket;
-    this.#endpoint = new ClientEndpoint({ backlogMax: SLOTS }, aead, sys.rng);
-    this.#endpoint.connect(token, now);
+    this.#netcode = new NetcodeClient({}, aead, sys.rng);
+    this.#netcode.connect(token, now);
   }
 
   turn(now: Micros): void {
-    const endpoint = this.#endpoint;
-    if (endpoint.netcode.isConnected()) {
-      const cell = channels.encode(endpoint.queue, INPUT_CHANNEL, input);
-      endpoint.send(cell);
-      endpoint.queue.release(cell);
+    const netcode = this.#netcode;
+    const { tx } = this.#socket;
+    if (netcode.isConnected()) {
+      tx.arena.set(frame, tx.home(tx.count));
+      tx.length[tx.count] = frame.length;
+      netcode.writePayload(tx, 0, now);
+    } else {
+      netcode.transmit(tx, now);
     }
-    endpoint.transmit(this.#socket.tx, now);
     this.#socket.flush();
     const received = this.#socket.receive();
-    if (endpoint.netcode.isConnected() && ++this.#turns % OPENED_EVERY !== 0) {
+    if (netcode.isConnected() && ++this.#turns % OPENED_EVERY !== 0) {
       snapshots += received;
       return;
     }
-    endpoint.receive(this.#socket.rx, now, sys.clock.unixSeconds());
-    endpoint.drain(sink);
-    endpoint.advance(now);
+    netcode.receive(this.#socket.rx, now, sys.clock.unixSeconds());
+    netcode.drain(sink);
+    netcode.advance(now);
   }
 }
 
@@ -125,6 +130,7 @@ async function openClient(number: number, aead: Aead): Promise<LoadClient> {
       clientId: BigInt(number + 1),
       serverAddresses: [server],
       lifetimeSeconds: TOKEN_LIFETIME_SECONDS,
+      timeoutSeconds: 30,
     },
     aead,
     sys.rng,

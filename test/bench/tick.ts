@@ -33,12 +33,14 @@ const DELIVERED_MIN = 0.98;
 /** The load must not be what is measured. */
 const LOAD_BUSY_MAX = 0.95;
 
-/** Runs that may be thrown away for one that counts, on a machine that others use too. */
-const DISTURBED_MAX = 3;
+/** Runs tried for one that counts, on a machine that others use too. */
+const ATTEMPTS_MAX = 4;
 
 /** One run of one server. */
 interface Run extends TickFigures {
   readonly load: LoadFigures;
+  /** What went wrong in it; '' if nothing. */
+  readonly disturbance: string;
 }
 
 export async function run(options: BenchOptions): Promise<BenchReport> {
@@ -87,7 +89,7 @@ async function compare(floor: string, runs: number): Promise<BenchReport> {
       figure('plain: tick lateness p99', 'us', late('plain')),
       figure('floor: tick lateness p99', 'us', late('floor')),
     ],
-    notes: [...loadNotes(done), ...(canPin() ? [] : [UNPINNED_NOTE])],
+    notes: [...loadNotes(done), ...disturbedNotes(done), ...(canPin() ? [] : [UNPINNED_NOTE])],
   };
 }
 
@@ -96,15 +98,22 @@ function loadNotes(done: Readonly<Record<TickKind, readonly Run[]>>): string[] {
   return [`the load used of its core: ${busy('floor')}, ${busy('plain')}, ${busy('encrypted')}`];
 }
 
-/** One run in which everything arrived. */
+function disturbedNotes(done: Readonly<Record<TickKind, readonly Run[]>>): string[] {
+  const all = [...done.floor, ...done.plain, ...done.encrypted];
+  const disturbed = all.filter((one) => one.disturbance !== '').length;
+  return disturbed === 0 ? [] : [`${disturbed} of ${all.length} runs were disturbed by other work on this machine`];
+}
+
+/** One run in which everything arrived, or, where others keep the machine busy, the least disturbed of several. */
 async function runUndisturbed(kind: TickKind, floor: string): Promise<Run> {
-  for (let attempt = 1; ; attempt++) {
+  let best: Run | null = null;
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const one = await runOnce(kind, floor);
-    const problem = disturbance(one);
-    if (problem === '') return one;
-    process.stderr.write(`${kind}: thrown away: ${problem}\n`);
-    if (attempt > DISTURBED_MAX) throw new Error(`${kind}: ${problem}: this machine is too busy to measure on`);
+    if (one.disturbance === '') return one;
+    process.stderr.write(`${kind}: disturbed: ${one.disturbance}\n`);
+    if (best === null || one.inputs + one.snapshots > best.inputs + best.snapshots) best = one;
   }
+  return best!;
 }
 
 /** Starts a server and its load, and gives what the server measured. */
@@ -128,25 +137,23 @@ async function runOnce(kind: TickKind, floor: string): Promise<Run> {
     // The last line may be of a second in which the server was gone.
     const full = said.filter((line) => line.connected === CLIENTS).slice(-3, -1);
     const busy = median(full.map((line) => line.busy));
-    return { ...found, load: { connected: CLIENTS, snapshots: median(full.map((l) => l.snapshots)), busy } };
+    const fared = { connected: CLIENTS, snapshots: median(full.map((line) => line.snapshots)), busy };
+    return { ...found, load: fared, disturbance: disturbanceOf(found, fared) };
   } finally {
     await server.stop();
     await load?.stop();
   }
 }
 
-/** Why a run is no measurement: something was lost, or the load could not keep up. '' when it is one. */
-function disturbance(one: Run): string {
+/** Why a run is no good measurement: something was lost, or the load could not keep up. */
+function disturbanceOf(one: TickFigures, load: LoadFigures): string {
   const all = one.ticks * CLIENTS;
   const perSecond = TICK_RATE_HZ * CLIENTS;
   const problems = [
     [one.inputs / all < DELIVERED_MIN, `${one.inputs} of ${all} inputs arrived`],
     [one.snapshots / all < DELIVERED_MIN, `${one.snapshots} of ${all} snapshots were sent`],
-    [
-      one.load.snapshots / perSecond < DELIVERED_MIN,
-      `${one.load.snapshots} of ${perSecond} snapshots a second arrived`,
-    ],
-    [one.load.busy > LOAD_BUSY_MAX, `the load used ${Math.round(one.load.busy * 100)} % of its core`],
+    [load.snapshots / perSecond < DELIVERED_MIN, `${load.snapshots} of ${perSecond} snapshots a second arrived`],
+    [load.busy > LOAD_BUSY_MAX, `the load used ${Math.round(load.busy * 100)} % of its core`],
   ] as const;
   return problems
     .filter(([bad]) => bad)
