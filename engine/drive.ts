@@ -68,6 +68,7 @@ export class Drive<Sink> {
   readonly #runtime: Runtime;
   readonly #registration: Registration;
   #inTurn = false;
+  #lateness: Micros = 0;
   #closeBy: Micros = NEVER;
 
   constructor(options: DriveOptions<Sink>) {
@@ -89,7 +90,7 @@ export class Drive<Sink> {
         const more = this.#turn();
         if (this.#isFinished()) return;
         if (more) yield* this.#runtime.yieldNow();
-        else yield* this.#wait();
+        else yield* this.#registration.ready(this.#listen());
       }
     } finally {
       this.#registration.close();
@@ -137,8 +138,6 @@ export class Drive<Sink> {
     return true;
   }
 
-  #lateness: Micros = 0;
-
   /** Step 3. Returns the number of the last tick done, or -1. */
   #tick(): number {
     if (this.#closeBy !== NEVER) return -1;
@@ -175,18 +174,18 @@ export class Drive<Sink> {
   }
 
   /**
-   * Step 6. While the kernel is full only room counts: a protocol deadline that has passed cannot be met by looking
-   * again, and a loop that tried would spin.
+   * Step 6: says what is to wake this loop, and until when it may sleep. While the kernel is full only room counts: a
+   * protocol deadline that has passed cannot be met by looking again, and a loop that tried would spin.
    */
-  *#wait(): TaskBody<void> {
+  #listen(): Micros {
+    const deadline = Math.min(this.#ticks.deadline, this.#closeBy);
     if (this.#socket.tx.count > 0) {
       this.#registration.want(WRITABLE);
-      yield* this.#registration.ready(Math.min(this.#ticks.deadline, this.#closeBy));
-      return;
+      return deadline;
     }
     this.#registration.want(this.#onArrival ? READABLE : 0);
-    const protocol = this.#onArrival || this.#ticks.deadline === NEVER ? this.#endpoint.deadline() : NEVER;
-    yield* this.#registration.ready(Math.min(this.#ticks.deadline, protocol, this.#closeBy));
+    const ticking = this.#ticks.deadline !== NEVER;
+    return this.#onArrival || !ticking ? Math.min(deadline, this.#endpoint.deadline()) : deadline;
   }
 
   #isFinished(): boolean {
