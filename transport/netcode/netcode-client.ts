@@ -28,6 +28,7 @@ import {
   CLIENT_TOKEN_INVALID,
   clientExpects,
 } from './client-states.ts';
+import { ConnectAttempt } from './connect-attempt.ts';
 import {
   ACCEPTED,
   countDrop,
@@ -52,25 +53,14 @@ import {
   PACKET_REASON,
   PACKET_RESPONSE,
   PacketHeader,
-  REQUEST_BYTES,
-  tokenAssociatedDataOf,
-  writeRequest,
 } from './packets.ts';
-import { decodeReasonCode, decodeReasonText, encodeReason } from './reason.ts';
+import { encodeReason, readReason } from './reason.ts';
 import { REPLAY_WINDOW_DEFAULT } from './replay-window.ts';
 import { copyAddress, putData, Sessions } from './sessions.ts';
+import type { NetcodeClientSink } from './sinks.ts';
 import { DISCONNECT_PACKETS, FAREWELL_PACKETS, KEEP_ALIVE_MICROS } from './timing.ts';
-import { type ConnectToken, readConnectToken } from './token.ts';
 
-/** What a client tells, in order. */
-export interface NetcodeClientSink {
-  /** The server took us in as connection `index` of at most `maxClients`. */
-  connect(index: number, maxClients: number): void;
-  /** `length` bytes at `bytes[offset ..]`, borrowed until the next receive. `receivedNumber[0]` is the packet number. */
-  payload(bytes: Uint8Array, offset: number, length: number): void;
-  /** The end of every `connect()` call, whether it came to a connection or not. */
-  disconnect(reason: DisconnectReason): void;
-}
+export type { NetcodeClientSink } from './sinks.ts';
 
 export interface NetcodeClientOptions {
   /** See ReplayWindows. Default 4,096; the standard has 256. */
@@ -84,8 +74,6 @@ const RETRY_JITTER_MICROS = 10_000;
 const SECOND_MICROS = 1_000_000;
 const ROW = 0;
 const NO_DATA: Uint8Array = new Uint8Array(0);
-
-type ReadToken = ConnectToken & { readonly addresses: readonly Uint8Array[] };
 
 export class NetcodeClient implements Endpoint<NetcodeClientSink> {
   /** Datagrams that were not taken, by reason. Live. */
@@ -101,13 +89,10 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
   readonly #sessions: Sessions;
   readonly #events = new EventQueue(64);
   readonly #header = new PacketHeader();
-  readonly #challenge = new Uint8Array(CHALLENGE_DATA_BYTES);
-  /** Element 0: the time of the call that is running. 1: when the next packet of ours is due. 2: when the token runs out. */
-  readonly #times: Float64Array = new Float64Array(3);
+  readonly #attempt = new ConnectAttempt();
+  /** Element 0: the time of the call that is running. 1: when the next request or response is due. */
+  readonly #times: Float64Array = new Float64Array(2);
   #state = CLIENT_DISCONNECTED;
-  #token: ReadToken | null = null;
-  #serverIndex = 0;
-  #tokenAssociated: Uint8Array = NO_DATA;
   #index = 0;
   #maxClients = 0;
   #reason: DisconnectReason | null = null;
@@ -130,12 +115,12 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
 
   /** Which server of the token is being tried or spoken with, 0 .. 31. */
   get serverIndex(): number {
-    return this.#serverIndex;
+    return this.#attempt.serverIndex;
   }
 
   /** Canonical address of that server, or null before the first `connect()`. */
   get serverAddress(): Uint8Array | null {
-    return this.#token?.addresses[this.#serverIndex] ?? null;
+    return this.#attempt.serverAddress;
   }
 
   /** Whether payloads can be sent. The argument is there so that client and server can be used alike. */
@@ -152,29 +137,25 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
    * a word: call `disconnect` and let `transmit` finish first.
    */
   connect(token: Uint8Array, now: Micros): void {
-    const previous = this.#token;
-    const read = readConnectToken(token);
+    const sessions = this.#sessions;
     this.#events.clear();
     this.#farewellLeft = 0;
     this.#refusal = null;
-    this.#serverIndex = 0;
-    this.#token = read;
-    this.#sessions.freeKeys(ROW);
+    sessions.freeKeys(ROW);
+    const newKeys = this.#attempt.begin(token, now);
+    const read = this.#attempt.token;
     if (read === null) {
       this.#end(CLIENT_TOKEN_INVALID, { code: 'token-invalid', side: 'local', text: '' });
       return;
     }
-    // The same keys again: go on counting, so that no number is used twice with them.
-    if (previous === null || !sameBytes(previous.clientToServerKey, read.clientToServerKey)) {
-      this.#sessions.nextLow[ROW] = 0;
-      this.#sessions.nextHigh[ROW] = 0;
+    if (newKeys) {
+      // With the same keys as before the counter goes on, so that no number is used twice with them.
+      sessions.nextLow[ROW] = 0;
+      sessions.nextHigh[ROW] = 0;
     }
-    this.#sessions.setKeys(ROW, read.clientToServerKey, read.serverToClientKey, associatedDataOf(read.protocolId));
-    this.#sessions.timeoutMicros[ROW] = read.timeoutSeconds > 0 ? read.timeoutSeconds * SECOND_MICROS : 0;
-    this.#tokenAssociated = tokenAssociatedDataOf(read.protocolId, read.expires);
-    const lifeMicros = Number(read.expires - read.created) * SECOND_MICROS;
-    this.#times[2] = lifeMicros < NEVER - now ? now + lifeMicros : NEVER;
-    this.#tryServer(0, now);
+    sessions.setKeys(ROW, read.clientToServerKey, read.serverToClientKey, associatedDataOf(read.protocolId));
+    sessions.timeoutMicros[ROW] = read.timeoutSeconds > 0 ? read.timeoutSeconds * SECOND_MICROS : 0;
+    this.#tryServer(now);
   }
 
   /** Leaves; the server is told code and text (at most 255 bytes of UTF-8) with the next `transmit`. */
@@ -219,7 +200,7 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
 
   advance(now: Micros): void {
     if (this.#state <= CLIENT_DISCONNECTED) return;
-    if (this.#state < CLIENT_CONNECTED && now >= this.#times[2]!) {
+    if (this.#state < CLIENT_CONNECTED && now >= this.#attempt.expiresAt) {
       this.#end(CLIENT_TOKEN_EXPIRED, { code: 'token-expired', side: 'local', text: '' });
       return;
     }
@@ -239,7 +220,7 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
     this.#writeFarewell(batch, now);
     if (this.#state <= CLIENT_DISCONNECTED || batch.full || now < this.#nextSendAt()) return;
     if (this.#state === CLIENT_SENDING_REQUEST) this.#writeRequest(batch, now);
-    else if (this.#state === CLIENT_SENDING_RESPONSE) this.#write(batch, PACKET_RESPONSE, this.#challenge, now);
+    else if (this.#state === CLIENT_SENDING_RESPONSE) this.#write(batch, PACKET_RESPONSE, this.#attempt.challenge, now);
     else this.#writeKeepAlive(batch, now);
     this.#times[1] = now + RETRY_MICROS + (this.#rng.u32() % RETRY_JITTER_MICROS);
   }
@@ -250,7 +231,7 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
     let deadline = this.#nextSendAt();
     const timeout = this.#sessions.timeoutMicros[ROW]!;
     if (timeout > 0) deadline = Math.min(deadline, this.#sessions.lastReceivedAt[ROW]! + timeout + 1);
-    return this.#state < CLIENT_CONNECTED ? Math.min(deadline, this.#times[2]!) : deadline;
+    return this.#state < CLIENT_CONNECTED ? Math.min(deadline, this.#attempt.expiresAt) : deadline;
   }
 
   /**
@@ -295,7 +276,7 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
         if (this.#state === CLIENT_SENDING_RESPONSE) this.#begin(at);
         break;
       case PACKET_CHALLENGE:
-        this.#challenge.set(this.#aead.plaintext.subarray(at, at + CHALLENGE_DATA_BYTES));
+        this.#attempt.challenge.set(this.#aead.plaintext.subarray(at, at + CHALLENGE_DATA_BYTES));
         this.#state = CLIENT_SENDING_RESPONSE;
         this.#times[1] = 0; // at once
         break;
@@ -311,10 +292,8 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
 
   /** Our server says why it is about to send "disconnect" or "denied": no need to wait for that. */
   #takeReason(header: PacketHeader, at: number, now: Micros): number {
-    const code = decodeReasonCode(this.#aead.plaintext, at);
-    if (code === null) return DROP_REASON;
-    const text = decodeReasonText(this.#aead.plaintext, at, header.dataBytes);
-    const reason: DisconnectReason = { code, side: 'remote', text };
+    const reason = readReason(header.type, this.#aead.plaintext, at, header.dataBytes);
+    if (reason === null) return DROP_REASON;
     // Above 2^63 it speaks of the handshake, and another server may decide otherwise; else of a connection that is over.
     if (header.sequenceHigh < 0) this.#tryNext(CLIENT_DENIED, reason, now);
     else this.#end(CLIENT_DISCONNECTED, reason);
@@ -330,10 +309,9 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
     this.#events.push(EVENT_CONNECT, ROW);
   }
 
-  /** Starts with server `index` of the token. The packet counter goes on, since the keys stay the same. */
-  #tryServer(index: number, now: Micros): void {
-    this.#serverIndex = index;
-    copyAddress(this.#token!.addresses[index]!, 0, this.#sessions.address, 0);
+  /** Starts with the server whose turn it is. The packet counter goes on, since the keys stay the same. */
+  #tryServer(now: Micros): void {
+    copyAddress(this.#attempt.serverAddress!, 0, this.#sessions.address, 0);
     this.#sessions.replay.reset(ROW);
     this.#sessions.lastReceivedAt[ROW] = now;
     this.#state = CLIENT_SENDING_REQUEST;
@@ -343,7 +321,7 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
   /** This server will not have us: the next one, or the end in `state`. */
   #tryNext(state: number, reason: DisconnectReason, now: Micros): void {
     if (reason.side === 'remote') this.#refusal = reason;
-    if (this.#serverIndex + 1 < this.#token!.addresses.length) this.#tryServer(this.#serverIndex + 1, now);
+    if (this.#attempt.next()) this.#tryServer(now);
     else this.#end(state, this.#refusal ?? reason);
   }
 
@@ -354,16 +332,9 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
   }
 
   #writeRequest(batch: DatagramBatch, now: Micros): void {
-    const slot = batch.count;
-    const token = this.#token!;
-    const sessions = this.#sessions;
-    batch.offset[slot] = batch.home(slot);
-    batch.length[slot] = REQUEST_BYTES;
-    writeRequest(batch.arena, batch.home(slot), this.#tokenAssociated, token.nonce, token.privateToken);
-    copyAddress(sessions.address, 0, batch.address, slot * ADDRESS_BYTES);
-    sessions.skipNumber(ROW); // requests count too, as in the reference
-    sessions.lastSentAt[ROW] = now;
-    batch.count = slot + 1;
+    this.#attempt.writeRequest(batch);
+    this.#sessions.skipNumber(ROW); // requests count too, as in the reference
+    this.#sessions.lastSentAt[ROW] = now;
   }
 
   #writeKeepAlive(batch: DatagramBatch, now: Micros): void {
@@ -385,8 +356,4 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
       this.#farewellLeft--;
     }
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

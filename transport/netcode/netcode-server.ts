@@ -37,25 +37,16 @@ import {
   TAG_BYTES,
   USER_DATA_BYTES,
 } from './packets.ts';
-import { decodeReasonCode, decodeReasonText, encodeReason } from './reason.ts';
+import { encodeReason, readReason } from './reason.ts';
 import { RequestGate } from './request-gate.ts';
 import { ServerAnswers } from './server-answers.ts';
 import { ServerHandshakes } from './server-handshakes.ts';
 import { checkPrivateKeys, type NetcodeServerOptions, type ServerSettings, serverSettings } from './server-options.ts';
 import { CLIENT_ID_BYTES, CONFIRMED, ENDING, PENDING, ServerSessions, UNCONFIRMED } from './server-sessions.ts';
+import type { NetcodeServerSink } from './sinks.ts';
 
 export type { NetcodeServerOptions } from './server-options.ts';
-
-/** What a server tells, in order. Connections are numbers, 0 .. maxClients - 1, given again only after `disconnect`. */
-export interface NetcodeServerSink {
-  /** A client proved its token and its address. Answer with `accept` or `refuse`, now or later. */
-  admit(connection: number): void;
-  connect(connection: number): void;
-  /** `length` bytes at `bytes[offset ..]`, borrowed until the next receive. `receivedNumber[0]` is the packet number. */
-  payload(connection: number, bytes: Uint8Array, offset: number, length: number): void;
-  /** The end of every connection that `admit` named, whether it was accepted or not. */
-  disconnect(connection: number, reason: DisconnectReason): void;
-}
+export type { NetcodeServerSink } from './sinks.ts';
 
 export class NetcodeServer implements Endpoint<NetcodeServerSink> {
   /** Datagrams that were not taken, by reason. Live. */
@@ -319,25 +310,17 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     const code = rows.sessions.openPacket(batch, slot, header, connection);
     if (code !== ACCEPTED) return code;
     const at = slot * this.#aead.plaintextStrideBytes;
-    if (header.type >= PACKET_DISCONNECT) return this.#receiveEnd(connection, at);
+    if (header.type >= PACKET_DISCONNECT) {
+      const reason = readReason(header.type, this.#aead.plaintext, at, header.dataBytes);
+      if (reason === null) return DROP_REASON;
+      this.#end(connection, reason);
+      return ACCEPTED;
+    }
     rows.sessions.lastReceivedAt[connection] = this.#time[0]!;
     rows.state[connection] = CONFIRMED;
     if (header.type === PACKET_PAYLOAD) {
       this.#events.pushPayload(connection, at, header.dataBytes, header.sequenceLow, header.sequenceHigh);
     }
-    return ACCEPTED;
-  }
-
-  /** The client leaves: with our reason, or the standard's way. */
-  #receiveEnd(connection: number, at: number): number {
-    let code: DisconnectCode | null = 'closed';
-    let text = '';
-    if (this.#header.type === PACKET_REASON) {
-      code = decodeReasonCode(this.#aead.plaintext, at);
-      if (code === null) return DROP_REASON;
-      text = decodeReasonText(this.#aead.plaintext, at, this.#header.dataBytes);
-    }
-    this.#end(connection, { code, side: 'remote', text });
     return ACCEPTED;
   }
 

@@ -7,8 +7,8 @@
  * they see only those. A peer of ours acts on it at once.
  */
 
-import type { DisconnectCode } from '../endpoint.ts';
-import { REASON_BYTES_MAX } from './packets.ts';
+import type { DisconnectCode, DisconnectReason } from '../endpoint.ts';
+import { PACKET_REASON, REASON_BYTES_MAX } from './packets.ts';
 
 /** Codes by number on the wire. Never renumber; 0 and numbers above are unknown and ignored. */
 const CODES: readonly (DisconnectCode | undefined)[] = [
@@ -33,12 +33,16 @@ export function encodeReason(code: DisconnectCode, text: string): Uint8Array {
   return bytes.slice(0, 1 + written);
 }
 
-/** The code at `bytes[at]`, or null when it is unknown. */
-export function decodeReasonCode(bytes: Uint8Array, at: number): DisconnectCode | null {
-  return CODES[bytes[at]!] ?? null;
-}
-
-/** The text of a reason of `length` bytes at `bytes[at ..]`; what is not UTF-8 becomes U+FFFD. */
-export function decodeReasonText(bytes: Uint8Array, at: number, length: number): string {
-  return decoder.decode(bytes.subarray(at + 1, at + length));
+/**
+ * Why the other side ends the connection: what a reason packet says, or "closed" for any other type.
+ *
+ * @param at where the packet's data of `length` bytes starts in `bytes`
+ * @returns null for a reason with an unknown code; what is not UTF-8 in its text becomes U+FFFD
+ */
+export function readReason(type: number, bytes: Uint8Array, at: number, length: number): DisconnectReason | null {
+  if (type !== PACKET_REASON) return { code: 'closed', side: 'remote', text: '' };
+  const code = CODES[bytes[at]!];
+  return code === undefined
+    ? null
+    : { code, side: 'remote', text: decoder.decode(bytes.subarray(at + 1, at + length)) };
 }

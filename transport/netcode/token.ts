@@ -114,7 +114,8 @@ export function mintConnectToken(options: ConnectTokenOptions, aead: Aead, rng: 
   const privateToken = writePrivateToken(common, checkU64('clientId', options.clientId), internal, userData);
   const key = checkBytes('privateKey', options.privateKey, KEY_BYTES);
   aead.sealOnce(key, nonce, tokenAssociatedDataOf(protocolId, expires), privateToken);
-  return writeConnectToken({ ...common, protocolId, created, expires, nonce, privateToken }, options.serverAddresses);
+  const addresses = options.serverAddresses;
+  return writeConnectToken({ ...common, protocolId, created, expires, nonce, privateToken, addresses });
 }
 
 /** Fields that both parts of a token have. */
@@ -133,10 +134,12 @@ export interface ConnectToken extends TokenKeys {
   readonly nonce: Uint8Array;
   /** 1,024 sealed bytes for the server. */
   readonly privateToken: Uint8Array;
+  /** Canonical addresses of the servers to try, 1 to 32. */
+  readonly addresses: readonly Uint8Array[];
 }
 
 /** The 2,048 bytes of a token; `privateToken` is sealed. */
-export function writeConnectToken(token: ConnectToken, addresses: readonly Uint8Array[]): Uint8Array {
+export function writeConnectToken(token: ConnectToken): Uint8Array {
   const bytes = new Uint8Array(TOKEN_BYTES);
   const view = new DataView(bytes.buffer);
   bytes.set(VERSION);
@@ -146,16 +149,14 @@ export function writeConnectToken(token: ConnectToken, addresses: readonly Uint8
   bytes.set(token.nonce, NONCE_AT);
   bytes.set(token.privateToken, PRIVATE_AT);
   view.setInt32(TIMEOUT_AT, token.timeoutSeconds, true);
-  const end = writeTokenAddresses(bytes, ADDRESSES_AT, addresses);
+  const end = writeTokenAddresses(bytes, ADDRESSES_AT, token.addresses);
   bytes.set(token.clientToServerKey, end);
   bytes.set(token.serverToClientKey, end + KEY_BYTES);
   return bytes;
 }
 
 /** Reads a token as a client does. Null when it is none: wrong length or version, created after it expires, bad addresses. */
-export function readConnectToken(
-  bytes: Uint8Array,
-): (ConnectToken & { readonly addresses: readonly Uint8Array[] }) | null {
+export function readConnectToken(bytes: Uint8Array): ConnectToken | null {
   if (bytes.length !== TOKEN_BYTES) return null;
   for (let i = 0; i < VERSION_BYTES; i++) if (bytes[i] !== VERSION[i]) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -58,7 +58,7 @@ function tokenWith(key: Uint8Array, protocolId: bigint): Uint8Array {
   const nonce = new Uint8Array(24).fill(3);
   const privateToken = writePrivateToken(keys, 1n, [SERVER], new Uint8Array(256));
   aead.sealOnce(PRIVATE_KEY, nonce, tokenAssociatedDataOf(protocolId, expires), privateToken);
-  return writeConnectToken({ ...keys, protocolId, created, expires, nonce, privateToken }, [SERVER]);
+  return writeConnectToken({ ...keys, protocolId, created, expires, nonce, privateToken, addresses: [SERVER] });
 }
 
 /** A world with a server and a client whose session has the given key, in a state of the client's handshake. */

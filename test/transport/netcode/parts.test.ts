@@ -7,8 +7,14 @@ import { DueWheel } from '../../../transport/due-wheel.ts';
 import { EVENT_CONNECT, EVENT_PAYLOAD, EventQueue } from '../../../transport/netcode/event-queue.ts';
 import { KeepAlives } from '../../../transport/netcode/keep-alive.ts';
 import { Outbox, OWES_CHALLENGE, OWES_DENIED, OWES_KEEP_ALIVE } from '../../../transport/netcode/outbox.ts';
-import { associatedDataOf, CLIENT_TAKES, PacketHeader } from '../../../transport/netcode/packets.ts';
-import { decodeReasonCode, decodeReasonText, encodeReason } from '../../../transport/netcode/reason.ts';
+import {
+  associatedDataOf,
+  CLIENT_TAKES,
+  PACKET_DISCONNECT,
+  PACKET_REASON,
+  PacketHeader,
+} from '../../../transport/netcode/packets.ts';
+import { encodeReason, readReason } from '../../../transport/netcode/reason.ts';
 import { putData, Sessions } from '../../../transport/netcode/sessions.ts';
 import {
   TOKEN_ELSEWHERE,
@@ -138,18 +144,22 @@ describe('reasons', () => {
     '%s goes through the bytes with its text',
     (code) => {
       const bytes = encodeReason(code, 'grüß dich, 世界');
-      expect(decodeReasonCode(bytes, 0)).toBe(code);
-      expect(decodeReasonText(bytes, 0, bytes.length)).toBe('grüß dich, 世界');
+      const reason = readReason(PACKET_REASON, bytes, 0, bytes.length);
+      expect(reason).toEqual({ code, side: 'remote', text: 'grüß dich, 世界' });
     },
   );
 
   test('a code that does not travel becomes closed, and unknown codes are null', () => {
-    expect(decodeReasonCode(encodeReason('timeout', ''), 0)).toBe('closed');
-    for (const code of [0, 7, 255]) expect(decodeReasonCode(Uint8Array.of(code), 0)).toBeNull();
+    expect(readReason(PACKET_REASON, encodeReason('timeout', ''), 0, 1)?.code).toBe('closed');
+    for (const code of [0, 7, 255]) expect(readReason(PACKET_REASON, Uint8Array.of(code), 0, 1)).toBeNull();
+  });
+
+  test('a disconnect of the standard means closed', () => {
+    expect(readReason(PACKET_DISCONNECT, Uint8Array.of(2), 0, 0)).toEqual({ code: 'closed', side: 'remote', text: '' });
   });
 
   test('bytes that are not UTF-8 become replacement characters', () => {
-    expect(decodeReasonText(Uint8Array.of(1, 0x61, 0xff, 0x62), 0, 4)).toBe('a\ufffdb');
+    expect(readReason(PACKET_REASON, Uint8Array.of(9, 1, 0x61, 0xff, 0x62), 1, 4)?.text).toBe('a\ufffdb');
   });
 });
 

@@ -34,10 +34,8 @@ overRecordings('recorded tokens', ({ connect_tokens, challenge_tokens }) => {
     const expires = BigInt(record.expire_timestamp);
     aead.sealOnce(hex(record.private_key), hex(record.nonce), tokenAssociatedDataOf(protocolId, expires), privateToken);
     const created = BigInt(record.create_timestamp);
-    const bytes = writeConnectToken(
-      { ...keys, protocolId, created, expires, nonce: hex(record.nonce), privateToken },
-      addresses,
-    );
+    const nonce = hex(record.nonce);
+    const bytes = writeConnectToken({ ...keys, protocolId, created, expires, nonce, privateToken, addresses });
     expect(toHex(bytes)).toBe(record.public);
   });
 
