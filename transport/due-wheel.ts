@@ -1,8 +1,8 @@
 /**
  * One timer for each of a fixed set of items, cheap to set and cheap to ask: a ring of buckets a millisecond wide.
  *
- * For timers that are looked at again when they fire ("is the keep-alive really due?"), so an item whose time is beyond
- * the ring fires early, at the ring's end, and is set again. Nothing is allocated after the constructor.
+ * An item further off than the ring waits in its last bucket and is put on from there. Nothing is allocated after the
+ * constructor: times are handed over in a column, since a double is boxed on its way through a call.
  */
 
 import { type Micros, NEVER } from '../sys/api.ts';
@@ -14,6 +14,8 @@ const WORDS = BUCKETS / 32;
 export class DueWheel {
   /** Items that are set. */
   count = 0;
+  /** When each item is due. Write here, then call `set`. */
+  readonly at: Float64Array;
   readonly #next: Int32Array;
   readonly #previous: Int32Array;
   /** Bucket of each item, -1: not set. */
@@ -26,17 +28,18 @@ export class DueWheel {
 
   /** @param items items are numbers from 0 to `items - 1` */
   constructor(items: number) {
+    this.at = new Float64Array(items);
     this.#next = new Int32Array(items);
     this.#previous = new Int32Array(items);
     this.#bucketOf = new Int16Array(items).fill(-1);
   }
 
-  /** Sets the item's timer, in place of the one it had. A time that has passed fires within a bucket's width. */
-  set(item: number, at: Micros): void {
+  /** Sets the item's timer to `at[item]`, in place of the one it had. A time that has passed fires in the next bucket. */
+  set(item: number): void {
     this.cancel(item);
     const earliest = this.#cursor + 1;
     const latest = this.#cursor + BUCKETS - 1;
-    const wanted = Math.ceil(at / BUCKET_MICROS);
+    const wanted = Math.ceil(this.at[item]! / BUCKET_MICROS);
     const bucket = ringIndex(wanted < earliest ? earliest : Math.min(wanted, latest));
     const head = this.#head[bucket]!;
     this.#next[item] = head;
@@ -72,7 +75,9 @@ export class DueWheel {
       const item = this.#head[ringIndex(this.#cursor)]!;
       if (item >= 0) {
         this.cancel(item);
-        return item;
+        if (this.at[item]! <= now) return item;
+        this.set(item); // it was further off than the ring
+        continue;
       }
       if (this.#cursor === last) break;
       this.#cursor++;
@@ -80,7 +85,7 @@ export class DueWheel {
     return -1;
   }
 
-  /** When `takeDue` must be called next; NEVER when nothing is set. May be early, never more than a bucket late. */
+  /** When to call `takeDue` next; NEVER when nothing is set. At most a bucket late; early for what is beyond the ring. */
   deadline(): Micros {
     if (this.count === 0) return NEVER;
     const start = ringIndex(this.#cursor);

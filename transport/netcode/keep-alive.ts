@@ -25,7 +25,8 @@ export class KeepAlives {
   start(connection: number, now: Micros): void {
     this.#sessions.lastReceivedAt[connection] = now;
     this.#sessions.lastSentAt[connection] = now;
-    this.#wheel.set(connection, now + KEEP_ALIVE_MICROS);
+    this.#wheel.at[connection] = now + KEEP_ALIVE_MICROS;
+    this.#wheel.set(connection);
   }
 
   /** The connection's timer has fired: owes it a keep-alive if one is due. False when its peer has timed out. */
@@ -39,7 +40,8 @@ export class KeepAlives {
       this.#outbox.owe(connection, OWES_KEEP_ALIVE);
       next = now + KEEP_ALIVE_MICROS;
     }
-    this.#wheel.set(connection, timeout > 0 ? Math.min(silentAt, next) : next);
+    this.#wheel.at[connection] = timeout > 0 ? Math.min(silentAt, next) : next;
+    this.#wheel.set(connection);
     return true;
   }
 }

@@ -293,8 +293,8 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     if (code !== ACCEPTED) return code;
     const connection = this.#handshakes.promoted;
     this.#told[connection] = 0;
-    this.#rows.expiresAt[connection] = now + this.#settings.admitTimeoutMicros;
-    this.#wheel.set(connection, this.#rows.expiresAt[connection]!);
+    this.#wheel.at[connection] = now + this.#settings.admitTimeoutMicros;
+    this.#wheel.set(connection);
     this.#events.push(EVENT_ADMIT, connection);
     return ACCEPTED;
   }
@@ -324,15 +324,13 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     return ACCEPTED;
   }
 
-  /** A row's timer: give up what has expired, else set it to the next time that something can be due. */
+  /** A row's timer: a connection may owe or miss something, a handshake or a pending connection is given up. */
   #fire(row: number, now: Micros): void {
-    const rows = this.#rows;
-    const state = rows.state[row]!;
-    if (state >= UNCONFIRMED) {
-      if (!this.#keepAlives.fire(row, now)) this.#end(row, { code: 'timeout', side: 'local', text: '' });
-    } else if (rows.expiresAt[row]! > now) this.#wheel.set(row, rows.expiresAt[row]!);
-    else if (state === PENDING) this.#end(row, { code: 'timeout', side: 'local', text: '' });
-    else this.#handshakes.expire(row);
+    const state = this.#rows.state[row]!;
+    if (state < PENDING) this.#handshakes.expire(row);
+    else if (state === PENDING || !this.#keepAlives.fire(row, now)) {
+      this.#end(row, { code: 'timeout', side: 'local', text: '' });
+    }
   }
 
   /** Ends a connection here; what the peer is told is up to the caller. */

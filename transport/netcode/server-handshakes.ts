@@ -126,8 +126,8 @@ export class ServerHandshakes {
     const rows = this.#rows;
     rows.farewell[row] = encodeReason(code, text);
     rows.answeredAt[row] = now;
-    rows.expiresAt[row] = now + REFUSED_MICROS;
-    this.#wheel.set(row, rows.expiresAt[row]!);
+    this.#wheel.at[row] = now + REFUSED_MICROS;
+    this.#wheel.set(row);
     this.#outbox.settle(row, OWES_CHALLENGE);
     this.#outbox.owe(row, OWES_REASON | OWES_DENIED);
   }
@@ -182,7 +182,7 @@ export class ServerHandshakes {
   /** The client is there: its handshake may last its timeout from now on. */
   #extend(row: number, now: Micros): void {
     const timeout = this.#rows.sessions.timeoutMicros[row]!;
-    this.#rows.expiresAt[row] = now + (timeout > 0 ? Math.min(timeout, HANDSHAKE_MICROS_MAX) : HANDSHAKE_MICROS_MAX);
-    this.#wheel.set(row, this.#rows.expiresAt[row]!);
+    this.#wheel.at[row] = now + (timeout > 0 ? Math.min(timeout, HANDSHAKE_MICROS_MAX) : HANDSHAKE_MICROS_MAX);
+    this.#wheel.set(row);
   }
 }

@@ -43,8 +43,6 @@ export class ServerSessions {
   readonly tag: Uint8Array;
   /** When the token expires, in unix seconds; Infinity: never. */
   readonly tokenExpires: Float64Array;
-  /** When a handshake or a pending connection is given up. */
-  readonly expiresAt: Float64Array;
   /** When a handshake was answered last. */
   readonly answeredAt: Float64Array;
   readonly connectedAt: Float64Array;
@@ -74,7 +72,6 @@ export class ServerSessions {
     this.userData = new Uint8Array(rows * USER_DATA_BYTES);
     this.tag = new Uint8Array(rows * TAG_BYTES);
     this.tokenExpires = new Float64Array(rows);
-    this.expiresAt = new Float64Array(rows);
     this.answeredAt = new Float64Array(rows);
     this.connectedAt = new Float64Array(maxClients);
     this.scattered = new Uint8Array(rows);
