@@ -11,6 +11,7 @@ export { Client, type ClientEvents, type ClientMessage, type ClientState } from 
 export type { EngineContext } from './context.ts';
 export type { WakePolicy } from './drive.ts';
 export { ConfigError, ConnectError } from './errors.ts';
+export { type RunningWorker, type StartWorkerOptions, startWorker } from './executor/worker.ts';
 export { createHost, type GameModule, type Host } from './host.ts';
 export type { Admission, ClientOptions, ReconnectOptions, ServerOptions } from './options.ts';
 export type { Peer } from './peer.ts';

@@ -1,7 +1,7 @@
 /** From queued messages to packets: the same on a server and on a client. */
 
 import type { DatagramBatch, Micros } from '../../sys/api.ts';
-import { PAYLOAD_BYTES_MAX } from '../wire/frames.ts';
+import { PAYLOAD_BYTES_MAX } from '../netcode/packets.ts';
 import { PACK_SLACK_BYTES, type SendQueue } from './send-queue.ts';
 
 /** The half of netcode that carries payloads. */

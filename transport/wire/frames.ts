@@ -6,8 +6,8 @@
  * A packet's payload is one or more frames, back to back, to its end.
  */
 
-/** Largest payload of a netcode packet: 1,200 bytes (netcode 1.02). */
-export const PAYLOAD_BYTES_MAX = 1200;
+import { PAYLOAD_BYTES_MAX } from '../netcode/packets.ts';
+
 /** type, channel, length. */
 export const MESSAGE_HEADER_BYTES = 4;
 /** Largest message that fits in one packet. Larger ones need fragments, which are not built yet. */
