@@ -251,7 +251,11 @@ export class DgramPoller implements Poller {
       // Node counts from the start of the loop's turn, in whole milliseconds: it may be up to one too early.
       if (this.deadline > this.now()) {
         if (this.deadline !== NEVER) this.startTimer();
-      } else this.fire();
+        return;
+      }
+      // Not at once: timers come before sockets in Node's loop. After a pause of the process, a connection would be timed
+      // out while the datagrams that kept it alive lie unread.
+      this.schedule();
     }, millis);
     this.timer.unref();
   }

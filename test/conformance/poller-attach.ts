@@ -106,6 +106,27 @@ export function attachTests(test: WorkbenchTest): void {
     expect(wakes).toBe(1);
   });
 
+  // A connection whose peer spoke during the pause must not be timed out before it is heard.
+  test.needing(
+    ['cpu'],
+    'a deadline that passed while the process paused does not come before what arrived meanwhile',
+    async (workbench) => {
+      const { poller, arrive } = await watched(workbench, READABLE);
+      const { clock } = workbench.sys;
+      const first: [number, number][][] = [];
+      poller.attach(() => void first.push(reports(poller, poller.wait(0))));
+      await workbench.backend.elapse(SILENCE_MICROS);
+      first.length = 0;
+      poller.arm(clock.now() + 5000);
+      const sent = arrive();
+      for (const end = clock.now() + 20_000; clock.now() < end; ); // the pause: Node's loop does not turn
+      await sent;
+      await until(workbench, () => first.length > 0);
+      expect(first[0]).toEqual([[7, READABLE]]);
+      poller.detach();
+    },
+  );
+
   test('waits by hand again after a detach', async (workbench) => {
     const { poller, socket, arrive } = await watched(workbench, READABLE);
     wakeTimes(workbench, poller);
