@@ -104,24 +104,33 @@ export class ChannelTable {
     const cell = queue.acquire();
     if (cell < 0) return -1;
     const bytes = queue.bytesOf(cell);
-    const writer = this.#writer.wrap(bytes, MESSAGE_HEADER_BYTES, MESSAGE_HEADER_BYTES + MESSAGE_BYTES_MAX);
     const codec = this.#codecs[id]!;
-    try {
-      if (codec === null) writer.bytes(value as Uint8Array);
-      else codec.encode(value, writer);
-    } catch (error) {
-      queue.release(cell);
-      throw error;
-    }
-    if (!writer.ok) {
+    const length = codec === null ? putRaw(value as Uint8Array, bytes) : this.#encode(codec, value, queue, cell);
+    if (length < 0) {
       queue.release(cell);
       throw new RangeError(
         `a message on '${channel}' is longer than ${MESSAGE_BYTES_MAX} bytes: send less, or in parts`,
       );
     }
-    writeMessageHeader(bytes, 0, id, writer.length);
-    queue.setLength(cell, MESSAGE_HEADER_BYTES + writer.length);
+    writeMessageHeader(bytes, 0, id, length);
+    queue.setLength(cell, MESSAGE_HEADER_BYTES + length);
     return cell;
+  }
+
+  /** Length of the encoded message, -1 when it does not fit. Gives the cell back when the codec throws. */
+  #encode(codec: Codec<unknown>, value: unknown, queue: SendQueue, cell: number): number {
+    const writer = this.#writer.wrap(
+      queue.bytesOf(cell),
+      MESSAGE_HEADER_BYTES,
+      MESSAGE_HEADER_BYTES + MESSAGE_BYTES_MAX,
+    );
+    try {
+      codec.encode(value, writer);
+    } catch (error) {
+      queue.release(cell);
+      throw error;
+    }
+    return writer.ok ? writer.length : -1;
   }
 
   /** The name of channel `id`, or undefined when the peer made it up. */
@@ -156,6 +165,13 @@ export class ChannelTable {
       return NOT_DECODED; // a codec that throws on the peer's bytes: the wire is wrong, so drop and count
     }
   }
+}
+
+/** Copies a message behind its header; -1 when it is too long. */
+function putRaw(message: Uint8Array, bytes: Uint8Array): number {
+  if (message.length > MESSAGE_BYTES_MAX) return -1;
+  bytes.set(message, MESSAGE_HEADER_BYTES);
+  return message.length;
 }
 
 /** Where `deliver` puts a message. */

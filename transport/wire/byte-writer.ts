@@ -6,6 +6,8 @@
  */
 
 const encoder = new TextEncoder();
+/** Where floating-point numbers become bytes: a DataView on each target would be an object for each message. */
+const scratch = new DataView(new ArrayBuffer(8));
 /** Longest text in bytes: its length is a u16. */
 const TEXT_BYTES_MAX = 0xffff;
 
@@ -13,7 +15,6 @@ export class ByteWriter {
   /** False once something did not fit. */
   ok = true;
   #bytes: Uint8Array;
-  #view: DataView;
   #start = 0;
   #cursor = 0;
   #end = 0;
@@ -22,16 +23,12 @@ export class ByteWriter {
   /** A writer with `capacityBytes` of its own. */
   constructor(capacityBytes = 0) {
     this.#bytes = new Uint8Array(capacityBytes);
-    this.#view = new DataView(this.#bytes.buffer);
     this.#end = capacityBytes;
   }
 
   /** Puts the writer on `bytes[offset .. end)`, which stay the caller's. */
   wrap(bytes: Uint8Array, offset: number, end: number): this {
-    if (bytes !== this.#bytes) {
-      this.#bytes = bytes;
-      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    }
+    this.#bytes = bytes;
     this.#start = offset;
     this.#end = end;
     return this.reset();
@@ -69,7 +66,10 @@ export class ByteWriter {
 
   u16(value: number): this {
     const at = this.#take(2);
-    if (at >= 0) this.#view.setUint16(at, value, true);
+    if (at >= 0) {
+      this.#bytes[at] = value;
+      this.#bytes[at + 1] = value >> 8;
+    }
     return this;
   }
 
@@ -79,7 +79,7 @@ export class ByteWriter {
 
   u32(value: number): this {
     const at = this.#take(4);
-    if (at >= 0) this.#view.setUint32(at, value, true);
+    if (at >= 0) this.#putU32(at, value);
     return this;
   }
 
@@ -89,13 +89,20 @@ export class ByteWriter {
 
   f32(value: number): this {
     const at = this.#take(4);
-    if (at >= 0) this.#view.setFloat32(at, value, true);
+    if (at >= 0) {
+      scratch.setFloat32(0, value);
+      this.#putU32(at, scratch.getInt32(0));
+    }
     return this;
   }
 
   f64(value: number): this {
     const at = this.#take(8);
-    if (at >= 0) this.#view.setFloat64(at, value, true);
+    if (at >= 0) {
+      scratch.setFloat64(0, value);
+      this.#putU32(at, scratch.getInt32(4));
+      this.#putU32(at + 4, scratch.getInt32(0));
+    }
     return this;
   }
 
@@ -109,7 +116,8 @@ export class ByteWriter {
       this.ok = false;
       return this;
     }
-    this.#view.setUint16(lengthAt, written, true);
+    this.#bytes[lengthAt] = written;
+    this.#bytes[lengthAt + 1] = written >> 8;
     this.#cursor += written;
     return this;
   }
@@ -119,6 +127,14 @@ export class ByteWriter {
     const at = this.#take(value.length);
     if (at >= 0) this.#bytes.set(value, at);
     return this;
+  }
+
+  #putU32(at: number, value: number): void {
+    const bytes = this.#bytes;
+    bytes[at] = value;
+    bytes[at + 1] = value >> 8;
+    bytes[at + 2] = value >> 16;
+    bytes[at + 3] = value >> 24;
   }
 
   #take(length: number): number {
