@@ -103,27 +103,24 @@ export class ChannelTable {
     }
     const cell = queue.acquire();
     if (cell < 0) return -1;
-    const bytes = queue.bytesOf(cell);
+    const at = queue.offsetOf(cell) + MESSAGE_HEADER_BYTES;
     const codec = this.#codecs[id]!;
-    const length = codec === null ? putRaw(value as Uint8Array, bytes) : this.#encode(codec, value, queue, cell);
+    const length =
+      codec === null ? putRaw(value as Uint8Array, queue.arena, at) : this.#encode(codec, value, queue, cell, at);
     if (length < 0) {
       queue.release(cell);
       throw new RangeError(
         `a message on '${channel}' is longer than ${MESSAGE_BYTES_MAX} bytes: send less, or in parts`,
       );
     }
-    writeMessageHeader(bytes, 0, id, length);
+    writeMessageHeader(queue.arena, at - MESSAGE_HEADER_BYTES, id, length);
     queue.setLength(cell, MESSAGE_HEADER_BYTES + length);
     return cell;
   }
 
-  /** Length of the encoded message, -1 when it does not fit. Gives the cell back when the codec throws. */
-  #encode(codec: Codec<unknown>, value: unknown, queue: SendQueue, cell: number): number {
-    const writer = this.#writer.wrap(
-      queue.bytesOf(cell),
-      MESSAGE_HEADER_BYTES,
-      MESSAGE_HEADER_BYTES + MESSAGE_BYTES_MAX,
-    );
+  /** Length of the message encoded at `at`, -1 when it does not fit. Gives the cell back when the codec throws. */
+  #encode(codec: Codec<unknown>, value: unknown, queue: SendQueue, cell: number, at: number): number {
+    const writer = this.#writer.wrap(queue.arena, at, at + MESSAGE_BYTES_MAX);
     try {
       codec.encode(value, writer);
     } catch (error) {
@@ -167,10 +164,10 @@ export class ChannelTable {
   }
 }
 
-/** Copies a message behind its header; -1 when it is too long. */
-function putRaw(message: Uint8Array, bytes: Uint8Array): number {
+/** Copies a message; -1 when it is too long. */
+function putRaw(message: Uint8Array, arena: Uint8Array, at: number): number {
   if (message.length > MESSAGE_BYTES_MAX) return -1;
-  bytes.set(message, MESSAGE_HEADER_BYTES);
+  arena.set(message, at);
   return message.length;
 }
 

@@ -3,7 +3,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { addressOf, type DatagramSocket, type SocketStats } from '../sys/api.ts';
 import type { SendResult } from '../transport/channel/send-queue.ts';
-import { ClientEndpoint } from '../transport/client-endpoint.ts';
+import { ClientEndpoint, clientSpareBytes } from '../transport/client-endpoint.ts';
 import { checkWhole } from '../transport/config-error.ts';
 import type { DisconnectReason } from '../transport/endpoint.ts';
 import { type Channels, ChannelTable, type Incoming, type Outgoing } from './channels.ts';
@@ -83,9 +83,10 @@ export class Client<C extends Channels> extends EventEmitter<ClientEvents<C>> {
       rxSlots: BATCH_SLOTS,
       txSlots: BATCH_SLOTS,
       slotBytes: SLOT_BYTES,
+      txSpareBytes: clientSpareBytes(backlogMax),
     });
     const aead = context.sys.openAead(socket.rx.slots, SLOT_BYTES);
-    const endpoint = new ClientEndpoint({ backlogMax }, aead, context.sys.rng);
+    const endpoint = new ClientEndpoint({ backlogMax }, aead, context.sys.rng, socket.tx);
     const client = new Client(context, options, channels, socket, endpoint, ticks);
     const failed = await client.#attemptWith(token);
     if (failed === null) return client;

@@ -115,7 +115,7 @@ export class Drive<Sink> {
     try {
       const start = this.#clock.now();
       const moreToReceive = this.#receive(start);
-      const tick = this.#tick();
+      const tick = this.#tick(start);
       const now = this.#advance();
       const moreToSend = this.#transmit(now);
       if (tick >= 0) this.#game.ticked(tick, this.#clock.now() - start, this.#lateness);
@@ -139,7 +139,7 @@ export class Drive<Sink> {
   }
 
   /** Step 3. Returns the number of the last tick done, or -1. */
-  #tick(): number {
+  #tick(start: Micros): number {
     if (this.#closeBy !== NEVER) return -1;
     const now = this.#clock.now();
     const due = this.#ticks.deadline;
@@ -148,7 +148,7 @@ export class Drive<Sink> {
       this.#game.tick(tick);
       last = tick;
     }
-    if (last >= 0) this.#lateness = now - due;
+    if (last >= 0) this.#lateness = Math.max(0, start - due); // from a turn that began before it was due: on time
     return last;
   }
 

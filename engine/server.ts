@@ -5,7 +5,7 @@ import { type DatagramSocket, formatAddress, isIPv4, portOf, type SocketStats } 
 import type { SendResult } from '../transport/channel/send-queue.ts';
 import { checkWhole } from '../transport/config-error.ts';
 import type { DisconnectReason } from '../transport/endpoint.ts';
-import { ServerEndpoint } from '../transport/server-endpoint.ts';
+import { ServerEndpoint, serverSpareBytes } from '../transport/server-endpoint.ts';
 import { type Channels, ChannelTable, type Incoming, type Outgoing } from './channels.ts';
 import { type EngineContext, resolveAddress, resolveEndpointText } from './context.ts';
 import { Drive } from './drive.ts';
@@ -44,7 +44,7 @@ export interface ServerEvents<C extends Channels> {
 }
 
 /** Datagrams of one receive and of one flush: 256 and 64 cost the same a datagram; a server has the memory. */
-const BATCH_SLOTS = 256;
+const BATCH_SLOTS = 64;
 const SLOT_BYTES = 2048;
 
 export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
@@ -85,6 +85,7 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
       rxSlots: BATCH_SLOTS,
       txSlots: BATCH_SLOTS,
       slotBytes: SLOT_BYTES,
+      txSpareBytes: serverSpareBytes(maxClients),
       receiveBufferBytes: options.receiveBufferBytes ?? SERVER_DEFAULTS.receiveBufferBytes,
       ...(options.sendBufferBytes === undefined ? {} : { sendBufferBytes: options.sendBufferBytes }),
       reusePort: options.reusePort ?? false,
@@ -106,6 +107,7 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
       rng,
       clock.now(),
       clock.unixSeconds(),
+      socket.tx,
     );
     return new Server(context, options, channels, socket, endpoint, maxClients, new TickClock(tickRateHz, clock.now()));
   }

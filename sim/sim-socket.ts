@@ -71,7 +71,7 @@ export class SimSocket implements DatagramSocket {
     this.#receiveBufferBytes = options.receiveBufferBytes ?? RECEIVE_BUFFER_BYTES;
     const slotBytes = options.slotBytes ?? DEFAULT_SLOT_BYTES;
     this.rx = network.sharedReceiveBatch(options.rxSlots ?? DEFAULT_SLOTS, slotBytes, options.columns ?? {});
-    this.tx = DatagramBatch.allocate(options.txSlots ?? DEFAULT_SLOTS, slotBytes);
+    this.tx = DatagramBatch.allocate(options.txSlots ?? DEFAULT_SLOTS, slotBytes, {}, options.txSpareBytes ?? 0);
   }
 
   /** READABLE and WRITABLE as they are now. */

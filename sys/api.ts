@@ -98,13 +98,23 @@ export class DatagramBatch {
   }
 
   /** A batch in ordinary memory: for the simulator, tests, and backends without native arenas. */
-  static allocate(slots: number, slotBytes: number, columns: BatchColumns = {}): DatagramBatch {
-    return new DatagramBatch(new Uint8Array(slots * slotStrideBytes(slotBytes)), slots, slotBytes, columns);
+  static allocate(slots: number, slotBytes: number, columns: BatchColumns = {}, spareBytes = 0): DatagramBatch {
+    return new DatagramBatch(
+      new Uint8Array(slots * slotStrideBytes(slotBytes) + spareBytes),
+      slots,
+      slotBytes,
+      columns,
+    );
   }
 
   /** Where the payload of `slot` starts when nobody has moved it: after its headroom. */
   home(slot: number): number {
     return slot * this.strideBytes + HEADROOM_BYTES;
+  }
+
+  /** Where the bytes behind the slots start, up to the end of the arena: the caller's own (`txSpareBytes`). */
+  get spareOffset(): number {
+    return this.slots * this.strideBytes;
   }
 
   /** Whether no further datagram fits. */
@@ -221,6 +231,11 @@ export interface UdpOptions {
   readonly rxSlots?: number;
   /** Datagrams that wait for one `flush()`. Default 64. */
   readonly txSlots?: number;
+  /**
+   * Bytes behind the slots of `tx`, in the same arena, for the caller's own use: what waits there can be moved into a slot
+   * by `copyWithin`, without a view. Default 0; memory that is never touched costs nothing.
+   */
+  readonly txSpareBytes?: number;
   /** Payload bytes of a slot. Default 2,048; longer datagrams are cut off by the kernel, dropped and counted. */
   readonly slotBytes?: number;
   /** SO_RCVBUF in bytes; default the system's. Silently bounded by the kernel (`doctor` shows the bound). */

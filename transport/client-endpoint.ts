@@ -4,7 +4,7 @@
  */
 
 import type { Aead, DatagramBatch, Micros, Rng } from '../sys/api.ts';
-import { SendQueue, type SendResult } from './channel/send-queue.ts';
+import { cellBytesFor, SendQueue, type SendResult } from './channel/send-queue.ts';
 import { transmitQueued } from './channel/transmit-queued.ts';
 import type { DisconnectCode, DisconnectReason, Endpoint } from './endpoint.ts';
 import { NetcodeClient, type NetcodeClientOptions, type NetcodeClientSink } from './netcode/netcode-client.ts';
@@ -26,15 +26,21 @@ export interface ClientEndpointOptions extends NetcodeClientOptions {
 
 const BACKLOG_MAX = 256;
 
+/** Spare bytes that the transmit batch of a client's endpoint needs: its messages wait there. */
+export function clientSpareBytes(backlogMax: number = BACKLOG_MAX): number {
+  return cellBytesFor(backlogMax + 1); // one more: it is refused only when it is encoded
+}
+
 export class ClientEndpoint implements Endpoint<ClientSink> {
   readonly netcode: NetcodeClient;
   readonly queue: SendQueue;
   readonly #ascent: Ascent;
 
-  constructor(options: ClientEndpointOptions, aead: Aead, rng: Rng) {
+  /** @param tx the batch that `transmit` will be given, with `clientSpareBytes` behind its slots */
+  constructor(options: ClientEndpointOptions, aead: Aead, rng: Rng, tx: DatagramBatch) {
     const backlogMax = options.backlogMax ?? BACKLOG_MAX;
     this.netcode = new NetcodeClient(options, aead, rng);
-    this.queue = new SendQueue({ connections: 1, backlogMax, cellsMax: backlogMax + 1 });
+    this.queue = new SendQueue({ connections: 1, backlogMax }, tx);
     this.#ascent = new Ascent(this.queue);
   }
 

@@ -6,7 +6,7 @@
  */
 
 import type { Aead, DatagramBatch, Micros, Rng } from '../sys/api.ts';
-import { SendQueue, type SendResult } from './channel/send-queue.ts';
+import { cellBytesFor, SendQueue, type SendResult } from './channel/send-queue.ts';
 import { transmitQueued } from './channel/transmit-queued.ts';
 import type { DisconnectCode, DisconnectReason, Endpoint } from './endpoint.ts';
 import { NetcodeServer, type NetcodeServerOptions, type NetcodeServerSink } from './netcode/netcode-server.ts';
@@ -32,18 +32,28 @@ const CELLS_PER_CONNECTION = 16;
 const CELLS_MIN = 1024;
 const BACKLOG_MAX = 256;
 
+/** Spare bytes that the transmit batch of a server's endpoint needs: its messages wait there. */
+export function serverSpareBytes(maxClients: number): number {
+  return cellBytesFor(Math.max(CELLS_MIN, maxClients * CELLS_PER_CONNECTION));
+}
+
 export class ServerEndpoint implements Endpoint<ServerSink> {
   readonly netcode: NetcodeServer;
   readonly queue: SendQueue;
   readonly #ascent: Ascent;
 
-  constructor(options: ServerEndpointOptions, aead: Aead, rng: Rng, now: Micros, unixSeconds: number) {
+  /** @param tx the batch that `transmit` will be given, with `serverSpareBytes` behind its slots */
+  constructor(
+    options: ServerEndpointOptions,
+    aead: Aead,
+    rng: Rng,
+    now: Micros,
+    unixSeconds: number,
+    tx: DatagramBatch,
+  ) {
     this.netcode = new NetcodeServer(options, aead, rng, now, unixSeconds);
-    this.queue = new SendQueue({
-      connections: options.maxClients,
-      backlogMax: options.backlogMax ?? BACKLOG_MAX,
-      cellsMax: Math.max(CELLS_MIN, options.maxClients * CELLS_PER_CONNECTION),
-    });
+    const backlogMax = options.backlogMax ?? BACKLOG_MAX;
+    this.queue = new SendQueue({ connections: options.maxClients, backlogMax }, tx);
     this.#ascent = new Ascent(this.queue);
   }
 

@@ -60,8 +60,8 @@ export class LinuxUdpSocket implements DatagramSocket {
    */
   constructor(local: Uint8Array, options: ResolvedUdpOptions, receiver: ReceiveTable, gso: boolean) {
     const family = isIPv4(local) ? AF_INET : AF_INET6;
-    const { txSlots, slotBytes, columns } = options;
-    const arena = NativeArena.map(txSlots * slotStrideBytes(slotBytes));
+    const { txSlots, txSpareBytes, slotBytes, columns } = options;
+    const arena = NativeArena.map(txSlots * slotStrideBytes(slotBytes) + txSpareBytes);
     this.tx = new DatagramBatch(
       arena.bytes,
       txSlots,

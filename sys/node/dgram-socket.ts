@@ -84,7 +84,7 @@ export class DgramUdpSocket implements DatagramSocket, Watchable {
     this.ipv6 = !isIPv4(bound.localAddress);
     this.slotBytes = options.slotBytes;
     this.rx = shared.rxBatch(options.rxSlots, this.slotBytes);
-    this.tx = DatagramBatch.allocate(options.txSlots, this.slotBytes);
+    this.tx = DatagramBatch.allocate(options.txSlots, this.slotBytes, {}, options.txSpareBytes);
     this.inbound = new InboundQueue(options.receiveBufferBytes || INBOUND_BYTES);
     shared.sockets.set(pollHandle, this);
     this.socket.on('message', (message: Buffer, from: RemoteInfo) => this.arrive(message, from));

@@ -6,6 +6,7 @@ import { ADDRESS_BYTES, type BatchColumns, SysError, type UdpOptions } from '../
 export interface ResolvedUdpOptions {
   readonly rxSlots: number;
   readonly txSlots: number;
+  readonly txSpareBytes: number;
   readonly slotBytes: number;
   readonly receiveBufferBytes: number;
   readonly sendBufferBytes: number;
@@ -18,6 +19,8 @@ export interface ResolvedUdpOptions {
 
 /** Messages that one recvmmsg or sendmmsg takes (UIO_MAXIOV). */
 const SLOTS_MAX = 1024;
+/** Arenas lie below 2 GiB together. */
+const SPARE_BYTES_MAX = 2 ** 29;
 /** What the length column of a batch can say. No datagram is as long. */
 const SLOT_BYTES_MAX = 65_535;
 /** What the kernel can count in an int, doubled as it does. */
@@ -35,6 +38,7 @@ export function resolveUdpOptions(local: Uint8Array, options: UdpOptions): Resol
   return {
     rxSlots: inRange('rxSlots', options.rxSlots ?? 64, 1, SLOTS_MAX),
     txSlots: inRange('txSlots', options.txSlots ?? 64, 1, SLOTS_MAX),
+    txSpareBytes: inRange('txSpareBytes', options.txSpareBytes ?? 0, 0, SPARE_BYTES_MAX),
     slotBytes: inRange('slotBytes', options.slotBytes ?? 2048, 1, SLOT_BYTES_MAX),
     receiveBufferBytes: inRange('receiveBufferBytes', options.receiveBufferBytes ?? 0, 0, BUFFER_BYTES_MAX),
     sendBufferBytes: inRange('sendBufferBytes', options.sendBufferBytes ?? 0, 0, BUFFER_BYTES_MAX),

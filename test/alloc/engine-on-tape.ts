@@ -19,6 +19,7 @@ import {
   type SocketStats,
   type Sys,
   slotStrideBytes,
+  type UdpOptions,
 } from '../../sys/api.ts';
 import { NativeArena } from '../../sys/ffi/arena.ts';
 import { NetcodeClient } from '../../transport/netcode/netcode-client.ts';
@@ -173,7 +174,7 @@ class TapeSocket implements DatagramSocket {
   readonly pollHandle = 0;
   readonly localAddress: Uint8Array = addressOf('127.0.0.1', 40_000)!;
   readonly rx: DatagramBatch = nativeBatch();
-  readonly tx: DatagramBatch = nativeBatch();
+  tx: DatagramBatch = nativeBatch();
   /** What was sent while `keep` was set. */
   readonly kept: DatagramBatch = nativeBatch();
   keep = false;
@@ -191,6 +192,11 @@ class TapeSocket implements DatagramSocket {
     truncated: 0,
     syscalls: 0,
   };
+
+  open(options: UdpOptions): this {
+    this.tx = nativeBatch(options.txSpareBytes);
+    return this;
+  }
 
   receive(): number {
     return this.fill(this.rx);
@@ -249,14 +255,14 @@ class TapeMachine {
       },
       openAead: chooseAead,
       openPoller: () => this.poller,
-      openUdp: async () => this.socket,
+      openUdp: async (_local: Uint8Array, options: UdpOptions) => this.socket.open(options),
       close: () => {},
     } as unknown as Sys;
   }
 }
 
-function nativeBatch(): DatagramBatch {
-  const arena = NativeArena.map(SLOTS * slotStrideBytes(SLOT_BYTES));
+function nativeBatch(spareBytes = 0): DatagramBatch {
+  const arena = NativeArena.map(SLOTS * slotStrideBytes(SLOT_BYTES) + spareBytes);
   return new DatagramBatch(arena.bytes, SLOTS, SLOT_BYTES, {}, { address: arena.address });
 }
 

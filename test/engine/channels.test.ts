@@ -8,10 +8,14 @@ import {
   type Outgoing,
   unreliable,
 } from '../../engine/channels.ts';
-import { PACK_SLACK_BYTES, SendQueue } from '../../transport/channel/send-queue.ts';
+import { DatagramBatch } from '../../sys/api.ts';
+import { cellBytesFor, SendQueue } from '../../transport/channel/send-queue.ts';
 import { MESSAGE_BYTES_MAX, readFrames } from '../../transport/wire/frames.ts';
 
 const CHANNELS = { chat: unreliable(json<{ text: string }>()), raw: unreliable() } satisfies Channels;
+
+const queueOf = (cells: number) =>
+  new SendQueue({ connections: 1, backlogMax: 4 }, DatagramBatch.allocate(1, 1200, {}, cellBytesFor(cells)));
 
 /** Encodes on one table, carries the bytes over, delivers on the other. */
 function carry(
@@ -21,12 +25,12 @@ function carry(
   message: unknown,
   seen: (channel: string, message: unknown) => void,
 ) {
-  const queue = new SendQueue({ connections: 1, backlogMax: 4, cellsMax: 4 });
+  const queue = queueOf(4);
   const cell = from.encode(queue, channel, message);
   queue.enqueue(0, cell);
   queue.release(cell);
-  const packet = new Uint8Array(1200 + PACK_SLACK_BYTES);
-  const length = queue.pack(0, packet, 0, 1200);
+  const packet = queue.arena;
+  const length = queue.pack(0, 0, 1200);
   const sink = {
     messageFrame: (_connection: number, id: number, bytes: Uint8Array, offset: number, size: number) =>
       to.deliver({ receiveMessage: seen }, id, bytes, offset, size),
@@ -85,7 +89,7 @@ describe('channels', () => {
 
   it('refuse a message that is too long or a channel that is not there, with what to do', () => {
     const table = new ChannelTable(CHANNELS, false);
-    const queue = new SendQueue({ connections: 1, backlogMax: 4, cellsMax: 1 });
+    const queue = queueOf(1);
     expect(() => table.encode(queue, 'raw', new Uint8Array(MESSAGE_BYTES_MAX + 1))).toThrow(/longer than 1196 bytes/);
     expect(() => table.encode(queue, 'cat', new Uint8Array(1))).toThrow(/no channel 'cat'; there is chat, raw/);
     const cyclic: { text: string; self?: unknown } = { text: '' };

@@ -2,7 +2,7 @@
 
 import type { DatagramBatch, Micros } from '../../sys/api.ts';
 import { PAYLOAD_BYTES_MAX } from '../netcode/packets.ts';
-import { PACK_SLACK_BYTES, type SendQueue } from './send-queue.ts';
+import type { SendQueue } from './send-queue.ts';
 
 /** The half of netcode that carries payloads. */
 export interface PayloadWriter {
@@ -11,13 +11,10 @@ export interface PayloadWriter {
   writePayload(batch: DatagramBatch, connection: number, now: Micros): void;
 }
 
-/** Payload bytes of a transmit slot: a payload and what `pack()` copies beyond it. */
-export const TRANSMIT_SLOT_BYTES_MIN: number = PAYLOAD_BYTES_MAX + PACK_SLACK_BYTES;
-
 /** Packets in a row for one connection: neighbours of one peer go out as one send, but nobody waits for a long queue. */
 const BURST_PACKETS = 8;
 
-/** Packs what waits in `queue` into packets until `batch` is full or nothing waits. */
+/** Packs what waits in `queue` into packets until `batch`, whose arena is the queue's, is full or nothing waits. */
 export function transmitQueued(queue: SendQueue, netcode: PayloadWriter, batch: DatagramBatch, now: Micros): void {
   while (queue.readyCount > 0 && !batch.full) {
     const connection = queue.takeReady();
@@ -27,7 +24,7 @@ export function transmitQueued(queue: SendQueue, netcode: PayloadWriter, batch: 
     }
     for (let i = 0; i < BURST_PACKETS && !batch.full && queue.waiting(connection) > 0; i++) {
       const slot = batch.count;
-      batch.length[slot] = queue.pack(connection, batch.arena, batch.home(slot), PAYLOAD_BYTES_MAX);
+      batch.length[slot] = queue.pack(connection, batch.home(slot), PAYLOAD_BYTES_MAX);
       netcode.writePayload(batch, connection, now);
     }
     queue.putBack(connection);

@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CELL_BYTES, PACK_SLACK_BYTES, SendQueue } from '../../../transport/channel/send-queue.ts';
+import { DatagramBatch } from '../../../sys/api.ts';
+import { CELL_BYTES, cellBytesFor, SendQueue } from '../../../transport/channel/send-queue.ts';
 
 const ROOM = 1200;
 
 function put(queue: SendQueue, bytes: number[], ...connections: number[]): string[] {
   const cell = queue.acquire();
   if (cell < 0) return ['no cell'];
-  queue.bytesOf(cell).set(bytes);
+  queue.arena.set(bytes, queue.offsetOf(cell));
   queue.setLength(cell, bytes.length);
   const results = connections.map((connection) => queue.enqueue(connection, cell));
   queue.release(cell);
@@ -15,13 +16,16 @@ function put(queue: SendQueue, bytes: number[], ...connections: number[]): strin
 }
 
 function pack(queue: SendQueue, connection: number, room = ROOM): number[] {
-  const target = new Uint8Array(room + PACK_SLACK_BYTES);
-  return [...target.subarray(0, queue.pack(connection, target, 0, room))];
+  return [...queue.arena.subarray(0, queue.pack(connection, 0, room))];
+}
+
+function queueOf(options: { connections: number; backlogMax: number; cellsMax: number }): SendQueue {
+  return new SendQueue(options, DatagramBatch.allocate(1, ROOM, {}, cellBytesFor(options.cellsMax)));
 }
 
 describe('SendQueue', () => {
   it('packs what waits for a connection in the order in which it came', () => {
-    const queue = new SendQueue({ connections: 2, backlogMax: 8, cellsMax: 8 });
+    const queue = queueOf({ connections: 2, backlogMax: 8, cellsMax: 8 });
     put(queue, [1, 2, 3], 0);
     put(queue, [9], 1);
     put(queue, [4], 0);
@@ -31,7 +35,7 @@ describe('SendQueue', () => {
   });
 
   it('never splits a frame: what does not fit waits for the next packet', () => {
-    const queue = new SendQueue({ connections: 1, backlogMax: 8, cellsMax: 8 });
+    const queue = queueOf({ connections: 1, backlogMax: 8, cellsMax: 8 });
     const big = new Array<number>(700).fill(5);
     put(queue, big, 0);
     put(queue, big, 0);
@@ -41,7 +45,7 @@ describe('SendQueue', () => {
   });
 
   it('keeps one copy of a broadcast until the last peer has it', () => {
-    const queue = new SendQueue({ connections: 3, backlogMax: 8, cellsMax: 1 });
+    const queue = queueOf({ connections: 3, backlogMax: 8, cellsMax: 1 });
     put(queue, [7], 0, 1, 2);
     expect(put(queue, [8], 0)).toEqual(['no cell']);
     expect([pack(queue, 0), pack(queue, 1)]).toEqual([[7], [7]]);
@@ -51,7 +55,7 @@ describe('SendQueue', () => {
   });
 
   it('answers backlog-full for the slow peer only', () => {
-    const queue = new SendQueue({ connections: 2, backlogMax: 2, cellsMax: 8 });
+    const queue = queueOf({ connections: 2, backlogMax: 2, cellsMax: 8 });
     put(queue, [1], 0);
     put(queue, [2], 0);
     expect(put(queue, [3], 0, 1)).toEqual(['backlog-full', 'queued']);
@@ -59,7 +63,7 @@ describe('SendQueue', () => {
   });
 
   it('lets connections take turns', () => {
-    const queue = new SendQueue({ connections: 4, backlogMax: 8, cellsMax: 8 });
+    const queue = queueOf({ connections: 4, backlogMax: 8, cellsMax: 8 });
     put(queue, [1], 3, 1);
     put(queue, [2], 3);
     expect(queue.readyCount).toBe(2);
@@ -69,7 +73,7 @@ describe('SendQueue', () => {
   });
 
   it('forgets what waits for a connection that left, without touching the others', () => {
-    const queue = new SendQueue({ connections: 2, backlogMax: 8, cellsMax: 2 });
+    const queue = queueOf({ connections: 2, backlogMax: 8, cellsMax: 2 });
     put(queue, [1], 0, 1);
     put(queue, [2], 0);
     queue.clear(0);
@@ -85,7 +89,7 @@ describe('SendQueue', () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const queue = new SendQueue({ connections: 3, backlogMax: 10, cellsMax: 16 });
+        const queue = queueOf({ connections: 3, backlogMax: 10, cellsMax: 16 });
         const model: number[][][] = [[], [], []];
         let mark = 0;
         for (const s of steps) {
