@@ -1,14 +1,18 @@
 /** The command line: what it takes, what it refuses, which code it answers. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../../../engine/cli/exit-code.ts';
 import { type Commands, runCommandLine } from '../../../engine/cli/program.ts';
-import manifest from '../../../package.json' with { type: 'json' };
 import { SysError } from '../../../sys/api.ts';
 import { ConfigError } from '../../../transport/config-error.ts';
+
+// Read, not imported: the compiler would copy it into dist/, where it would pass for the package's own.
+const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 const BUILT = fileURLToPath(new URL('../../../dist/engine/cli/main.js', import.meta.url));
 const unbuilt = existsSync(BUILT) ? '' : ' (skipped: dist/ is not built, npm run build)';
