@@ -89,10 +89,11 @@ describe.skipIf(!native)(`columns of a batch${native ? '' : ' (needs koffi on Li
     const after = sys.clock.now();
     const [first, second] = receiver.rx.receivedAt!;
     poller.close();
-    // Two clocks are compared at different moments, each rounded down to a microsecond.
-    expect(first).toBeGreaterThanOrEqual(before - 2);
-    expect(first).toBeLessThanOrEqual(between + 2);
-    expect(second! - first!).toBeGreaterThanOrEqual(30_000 - 4);
+    // Two clocks are compared by reading one after the other, and the thread may lose its core between the two. The
+    // first datagram waited 30 ms, so a millisecond still tells arrival from reading.
+    expect(first).toBeGreaterThanOrEqual(before - 1000);
+    expect(first).toBeLessThanOrEqual(between + 1000);
+    expect(second! - first!).toBeGreaterThanOrEqual(30_000 - 1000);
     expect(second).toBeLessThanOrEqual(after);
     expect(Number.isInteger(first)).toBe(true);
   });
