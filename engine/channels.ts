@@ -79,6 +79,8 @@ export class ChannelTable {
   readonly #writer: ByteWriter = new ByteWriter();
   readonly #poison: boolean;
   #reader: ByteReader = new ByteReader();
+  #lastName = '';
+  #lastId = -1;
 
   /** @param poison development: bytes are overwritten after the callback, and each message has a reader of its own */
   constructor(channels: Channels, poison: boolean) {
@@ -97,8 +99,8 @@ export class ChannelTable {
    * channel.
    */
   encode(queue: SendQueue, channel: string, value: unknown): number {
-    const id = this.#ids.get(channel);
-    if (id === undefined) {
+    const id = channel === this.#lastName ? this.#lastId : this.#idOf(channel);
+    if (id < 0) {
       throw new TypeError(`there is no channel '${channel}'; there is ${this.#names.join(', ')}`);
     }
     const cell = queue.acquire();
@@ -116,6 +118,13 @@ export class ChannelTable {
     writeMessageHeader(queue.arena, at - MESSAGE_HEADER_BYTES, id, length);
     queue.setLength(cell, MESSAGE_HEADER_BYTES + length);
     return cell;
+  }
+
+  /** A game sends on one channel many times in a row: to hash its name each time would cost as much as to copy an input. */
+  #idOf(channel: string): number {
+    this.#lastName = channel;
+    this.#lastId = this.#ids.get(channel) ?? -1;
+    return this.#lastId;
   }
 
   /** Length of the message encoded at `at`, -1 when it does not fit. Gives the cell back when the codec throws. */

@@ -22,17 +22,18 @@ export class KeyedTable {
   readonly #keyBytes: number;
   readonly #mask: number;
   readonly #keys: Uint8Array;
+  readonly #keyWords: Int32Array;
   /** Value + 1; 0 means the place is free. */
   readonly #values: Int32Array;
   readonly #multipliers: Int32Array;
 
   /**
-   * @param keyBytes length of every key, even
+   * @param keyBytes length of every key, a multiple of 4
    * @param capacity 1 .. TABLE_ENTRIES_MAX
    * @param rng where the hash's secret comes from
    */
   constructor(keyBytes: number, capacity: number, rng: Rng) {
-    if (keyBytes % 2 !== 0) throw new RangeError(`keys of ${keyBytes} bytes: the hash reads two at a time`);
+    if (keyBytes % 4 !== 0) throw new RangeError(`keys of ${keyBytes} bytes: they are read by words of four`);
     if (!(capacity >= 1 && capacity <= TABLE_ENTRIES_MAX)) {
       throw new RangeError(`a table holds 1 to ${TABLE_ENTRIES_MAX} entries, not ${capacity}`);
     }
@@ -42,6 +43,7 @@ export class KeyedTable {
     this.#keyBytes = keyBytes;
     this.#mask = places - 1;
     this.#keys = new Uint8Array(places * keyBytes);
+    this.#keyWords = new Int32Array(this.#keys.buffer);
     this.#values = new Int32Array(places);
     this.#multipliers = new Int32Array(keyBytes / 2 + 1);
     rng.fill(new Uint8Array(this.#multipliers.buffer));
@@ -53,6 +55,16 @@ export class KeyedTable {
     for (;;) {
       const value = this.#values[place]!;
       if (value === 0 || this.#holds(place, bytes, offset)) return value - 1;
+      place = (place + 1) & this.#mask;
+    }
+  }
+
+  /** `find` for a key that lies on a word boundary, `words[at ..]`: half the cost, for the way of every packet. */
+  findWords(words: Int32Array, at: number): number {
+    let place = this.#hashWords(words, at) & this.#mask;
+    for (;;) {
+      const value = this.#values[place]!;
+      if (value === 0 || this.#holdsWords(place, words, at)) return value - 1;
       place = (place + 1) & this.#mask;
     }
   }
@@ -101,6 +113,24 @@ export class KeyedTable {
     const start = place * this.#keyBytes;
     for (let i = 0; i < this.#keyBytes; i++) if (this.#keys[start + i] !== bytes[offset + i]) return false;
     return true;
+  }
+
+  #holdsWords(place: number, words: Int32Array, at: number): boolean {
+    const length = this.#keyBytes >> 2;
+    const start = place * length;
+    for (let i = 0; i < length; i++) if (this.#keyWords[start + i] !== words[at + i]) return false;
+    return true;
+  }
+
+  /** The hash of the same bytes: every machine that Node runs on is little-endian. */
+  #hashWords(words: Int32Array, at: number): number {
+    const multipliers = this.#multipliers;
+    let sum = multipliers[0]!;
+    for (let i = 1, word = at; i < multipliers.length; i += 2, word++) {
+      const value = words[word]!;
+      sum = (sum + Math.imul(multipliers[i]!, value & 0xffff) + Math.imul(multipliers[i + 1]!, value >>> 16)) | 0;
+    }
+    return sum >>> HASH_SHIFT;
   }
 
   /** Multilinear hashing (Lemire and Kaser, "Strongly universal string hashing is fast", 2014). */

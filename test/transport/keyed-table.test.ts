@@ -35,7 +35,10 @@ describe('KeyedTable', () => {
           }
           expect(table.count).toBe(map.size);
         }
-        for (let n = 0; n <= 40; n++) expect(table.find(keyOf(n), 0)).toBe(map.get(n) ?? -1);
+        for (let n = 0; n <= 40; n++) {
+          expect(table.find(keyOf(n), 0)).toBe(map.get(n) ?? -1);
+          expect(table.findWords(new Int32Array(keyOf(n).buffer), 0)).toBe(map.get(n) ?? -1);
+        }
       }),
       { numRuns: 100 },
     );

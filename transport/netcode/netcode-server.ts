@@ -280,7 +280,7 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     const code = header.parse(batch.arena, offset, length, SERVER_TAKES);
     if (code !== ACCEPTED) return code;
     if (header.type === PACKET_REASON && header.sequenceHigh < 0) return DROP_SEQUENCE_TOO_LARGE;
-    const row = this.#rows.find(batch.address, slot * ADDRESS_BYTES);
+    const row = this.#rows.findSource(batch, slot);
     if (row < 0) return DROP_UNKNOWN_ADDRESS;
     if (this.#rows.state[row]! >= PENDING) return this.#receiveConnected(batch, slot, row);
     return header.type === PACKET_RESPONSE ? this.#receiveResponse(batch, slot, row) : DROP_WRONG_STATE;

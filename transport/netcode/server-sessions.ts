@@ -9,7 +9,7 @@
  * Addresses and client ids are found through keyed tables; a row is in them from its first state to ENDING.
  */
 
-import { ADDRESS_BYTES, type Aead, type Rng } from '../../sys/api.ts';
+import { ADDRESS_BYTES, type Aead, type DatagramBatch, type Rng } from '../../sys/api.ts';
 import type { DisconnectReason } from '../endpoint.ts';
 import { KeyedTable } from '../keyed-table.ts';
 import { TAG_BYTES, USER_DATA_BYTES } from './packets.ts';
@@ -26,6 +26,7 @@ export const UNCONFIRMED = 5;
 export const CONFIRMED = 6;
 
 export const CLIENT_ID_BYTES = 8;
+const ADDRESS_WORDS = ADDRESS_BYTES / 4;
 
 export class ServerSessions {
   /** Keys, counters, addresses and times of every row. */
@@ -92,6 +93,11 @@ export class ServerSessions {
   /** The row of an address, or -1. */
   find(address: Uint8Array, at: number): number {
     return this.#byAddress.find(address, at);
+  }
+
+  /** The row of the source of the datagram in `slot`, or -1. */
+  findSource(batch: DatagramBatch, slot: number): number {
+    return this.#byAddress.findWords(batch.addressWords, slot * ADDRESS_WORDS);
   }
 
   /** Whether a client id is connected or pending. */
