@@ -1,13 +1,13 @@
 /** A game server: peers, channels, ticks. Everything of the protocol is below `drive.ts`. */
 
 import { EventEmitter } from 'eventemitter3';
-import { type DatagramSocket, formatAddress, isIPv4, portOf, type SocketStats } from '../sys/api.ts';
+import { type DatagramSocket, formatAddress, portOf, type SocketStats } from '../sys/api.ts';
 import type { SendResult } from '../transport/channel/send-queue.ts';
 import { checkWhole } from '../transport/config-error.ts';
 import type { DisconnectReason } from '../transport/endpoint.ts';
 import { ServerEndpoint, serverSpareBytes } from '../transport/server-endpoint.ts';
 import { type Channels, ChannelTable, type Incoming, type Outgoing } from './channels.ts';
-import { type EngineContext, resolveAddress, resolveEndpointText } from './context.ts';
+import { type EngineContext, resolveAddress } from './context.ts';
 import { Drive } from './drive.ts';
 import { ConfigError } from './errors.ts';
 import type { Task } from './executor/task.ts';
@@ -17,12 +17,12 @@ import {
   checkPrivateKeys,
   checkTickRate,
   checkU64Option,
-  PRIVATE_KEY_BYTES,
   SERVER_DEFAULTS,
   type ServerOptions,
   spentTokenStore,
 } from './options.ts';
 import { Peer, type PeerOwner } from './peer.ts';
+import { publicAddresses, serverKeys } from './server-identity.ts';
 import { TickClock } from './tick-clock.ts';
 
 /** The arguments of a server's `message`, one tuple a channel: test `channel` and the type of `message` is known. */
@@ -319,55 +319,4 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
 
 function isDevelopment(): boolean {
   return typeof process !== 'undefined' && process.env.NODE_ENV === 'development';
-}
-
-/** The private keys: those given, or the well-known one of development mode, loudly and on loopback only. */
-function serverKeys<C extends Channels>(
-  options: ServerOptions<C>,
-  local: Uint8Array,
-  context: EngineContext,
-): readonly Uint8Array[] {
-  if (!options.insecure) return checkPrivateKeys(options.privateKey);
-  if (options.privateKey !== undefined) throw new ConfigError('insecure', 'leave it out: a private key is given');
-  if (!isLoopback(local)) {
-    throw new ConfigError(
-      'insecure',
-      `refused on ${formatAddress(local)}: without a key anybody can take any player's place; bind 127.0.0.1 or ::1, or give a privateKey`,
-    );
-  }
-  context.warn(
-    `insecure server on ${formatAddress(local)}: no private key, anybody on this machine may connect as anybody. For development only.`,
-  );
-  return [new Uint8Array(PRIVATE_KEY_BYTES)];
-}
-
-/** The addresses that tokens must list; null: the bound one. */
-async function publicAddresses<C extends Channels>(
-  options: ServerOptions<C>,
-  local: Uint8Array,
-  context: EngineContext,
-): Promise<readonly Uint8Array[] | null> {
-  const given = options.publicAddresses ?? [];
-  if (given.length > 32) throw new ConfigError('publicAddresses', `at most 32, these are ${given.length}`);
-  if (given.length > 0) {
-    const resolved = await Promise.all(given.map((text) => resolveEndpointText(context, 'publicAddresses', text)));
-    return resolved.flat();
-  }
-  if (isWildcard(local)) {
-    throw new ConfigError(
-      'publicAddresses',
-      `must be given when host is '${options.host}': the address as players dial it, as in ['203.0.113.7:${options.port}']`,
-    );
-  }
-  return null;
-}
-
-function isLoopback(address: Uint8Array): boolean {
-  return isIPv4(address)
-    ? address[12] === 127
-    : address[15] === 1 && address.subarray(0, 15).every((byte) => byte === 0);
-}
-
-function isWildcard(address: Uint8Array): boolean {
-  return address.subarray(isIPv4(address) ? 12 : 0, 16).every((byte) => byte === 0);
 }

@@ -9,7 +9,7 @@ import {
   type Micros,
   NEVER,
   READABLE,
-  type SocketStats,
+  SocketStats,
   type UdpOptions,
   WRITABLE,
 } from '../sys/api.ts';
@@ -33,23 +33,10 @@ export class SimSocket implements DatagramSocket {
   readonly localAddress: Uint8Array;
   readonly rx: DatagramBatch;
   readonly tx: DatagramBatch;
-  readonly stats: SocketStats = {
-    datagramsIn: 0,
-    datagramsOut: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    refused: 0,
-    tooLarge: 0,
-    sendBlocked: 0,
-    sendFailed: 0,
-    truncated: 0,
-    syscalls: 0,
-  };
+  readonly stats: SocketStats = new SocketStats();
   readonly host: SimHost;
   readonly dualStack: boolean;
   readonly reusePort: boolean;
-  /** Datagrams that found the receive buffer full (the kernel's RcvbufErrors). */
-  overflowed = 0;
   closed = false;
   /** Where pollers watch this socket; theirs to change. Nearly always one. */
   readonly registrations: Registration[] = [];
@@ -140,7 +127,8 @@ export class SimSocket implements DatagramSocket {
   }
 
   /**
-   * A full kernel: until world time `until` (NEVER: until the next call), `flush()` takes nothing. A poller that wants WRITABLE hears when it is over.
+   * A full kernel: until world time `until` (NEVER: until the next call), `flush()` takes nothing. A poller that wants
+   * WRITABLE hears when it is over.
    */
   blockSending(until: Micros): void {
     this.#blockedUntil = until;
@@ -156,7 +144,7 @@ export class SimSocket implements DatagramSocket {
     const cost = pool.lengthBytes[id]! + DATAGRAM_OVERHEAD_BYTES;
     // An empty buffer takes any datagram, as the kernel does: else a small SO_RCVBUF would never hear anything.
     if (this.#head !== NONE && this.#queuedBytes + cost > this.#receiveBufferBytes) {
-      this.overflowed++;
+      this.stats.overflowed++;
       return false;
     }
     this.#queuedBytes += cost;

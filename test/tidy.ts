@@ -19,11 +19,15 @@ interface RoomRule {
   readonly node: readonly string[];
 }
 
+/** The parts of sys/api.ts. */
+const PLAIN: readonly string[] = ['sys/address.ts', 'sys/datagram-batch.ts', 'sys/socket-stats.ts'];
+
 /** The import table. */
 const ROOMS: readonly RoomRule[] = [
   { room: 'sys/', own: ['sys/'], packages: [], node: ['*'] },
-  { room: 'sys/api.ts', own: ['sys/address.ts'], packages: [], node: [] },
-  { room: 'sys/address.ts', own: [], packages: [], node: [] },
+  // What other rooms see of sys: types and plain data, so that a browser can load it.
+  { room: 'sys/api.ts', own: PLAIN, packages: [], node: [] },
+  ...PLAIN.map((room) => ({ room, own: PLAIN, packages: [], node: [] })),
   { room: 'sys/ffi/library.ts', own: ['sys/'], packages: ['koffi'], node: ['*'] },
   { room: 'transport/', own: ['transport/', 'sys/api.ts'], packages: [], node: [] },
   { room: 'engine/', own: ['engine/', 'transport/', 'sys/api.ts'], packages: [], node: [] },

@@ -6,7 +6,7 @@ import {
   type DatagramSocket,
   isIPv4,
   portOf,
-  type SocketStats,
+  SocketStats,
   slotStrideBytes,
 } from '../api.ts';
 import { NativeArena } from '../ffi/arena.ts';
@@ -35,18 +35,7 @@ export class LinuxUdpSocket implements DatagramSocket {
   readonly rx: DatagramBatch;
   readonly tx: DatagramBatch;
   readonly localAddress: Uint8Array;
-  readonly stats: SocketStats = {
-    datagramsIn: 0,
-    datagramsOut: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    refused: 0,
-    tooLarge: 0,
-    sendBlocked: 0,
-    sendFailed: 0,
-    truncated: 0,
-    syscalls: 0,
-  };
+  readonly stats: SocketStats = new SocketStats();
   /** The descriptor; -1 once closed, so that nobody reaches what got its number next. */
   pollHandle: number;
   private readonly port: number;

@@ -9,8 +9,8 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { createSocket } from 'node:dgram';
 import { ADDRESS_BYTES, isIPv4, portOf } from '../address.ts';
-import type { DatagramSocket, SocketStats } from '../api.ts';
-import { DatagramBatch, READABLE, SysError, WRITABLE } from '../api.ts';
+import type { DatagramSocket } from '../api.ts';
+import { DatagramBatch, READABLE, SocketStats, SysError, WRITABLE } from '../api.ts';
 import { sysError } from '../errno.ts';
 import type { ResolvedUdpOptions } from '../posix/udp-options.ts';
 import type { Watch, Watchable } from './dgram-poller.ts';
@@ -46,19 +46,7 @@ export class DgramUdpSocket implements DatagramSocket, Watchable {
   readonly rx: DatagramBatch;
   readonly tx: DatagramBatch;
   readonly localAddress: Uint8Array;
-  readonly stats: SocketStats = {
-    datagramsIn: 0,
-    datagramsOut: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    refused: 0,
-    tooLarge: 0,
-    sendBlocked: 0,
-    sendFailed: 0,
-    truncated: 0,
-    overflowed: 0,
-    syscalls: 0,
-  };
+  readonly stats: SocketStats = new SocketStats();
   readonly watches: Watch[] = [];
 
   private readonly shared: DgramShared;
@@ -142,7 +130,7 @@ export class DgramUdpSocket implements DatagramSocket, Watchable {
     }
     if (!this.shared.hosts.write(this.sender, 0, from.address, from.port)) return;
     if (!this.inbound.push(message, this.sender)) {
-      stats.overflowed!++;
+      stats.overflowed++;
       return;
     }
     this.signal(READABLE);

@@ -16,7 +16,7 @@ import {
   type DatagramSocket,
   type Poller,
   type Rng,
-  type SocketStats,
+  SocketStats,
   type Sys,
   slotStrideBytes,
   type UdpOptions,
@@ -180,18 +180,7 @@ class TapeSocket implements DatagramSocket {
   keep = false;
   sent = 0;
   fill: (rx: DatagramBatch) => number = () => 0;
-  readonly stats: SocketStats = {
-    datagramsIn: 0,
-    datagramsOut: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    refused: 0,
-    tooLarge: 0,
-    sendBlocked: 0,
-    sendFailed: 0,
-    truncated: 0,
-    syscalls: 0,
-  };
+  readonly stats: SocketStats = new SocketStats();
 
   open(options: UdpOptions): this {
     this.tx = nativeBatch(options.txSpareBytes);
