@@ -38,7 +38,10 @@ export interface ServerOptions<C extends Channels> {
    * timeout. Return a text to refuse, and the client sees it. An exception refuses too, and goes to `error`.
    */
   readonly admit?: (peer: Peer<C>) => Admission | Promise<Admission>;
-  /** When the server wakes up. Default 'tick': cheapest by far under load; 'arrival' answers at once (relays, turn-based). */
+  /**
+   * When the server wakes up. Default 'tick': cheapest by far under load; 'arrival' answers at once (relays, turn-based), and
+   * is the default without ticks.
+   */
   readonly wake?: WakePolicy;
   /**
    * Lifetime of tokens in seconds, as the backend mints them. Default 30. For so long after a start nobody gets in with a

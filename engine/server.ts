@@ -75,6 +75,9 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
     const maxClients = checkMaxClients(options.maxClients ?? SERVER_DEFAULTS.maxClients);
     const protocolId = checkU64Option('protocolId', options.protocolId);
     const tickRateHz = checkTickRate(options.tickRateHz ?? SERVER_DEFAULTS.tickRateHz);
+    if (options.wake === 'tick' && tickRateHz === 0) {
+      throw new ConfigError('wake', "'tick' without ticks would never wake up: give a tickRateHz, or wake: 'arrival'");
+    }
     const backlogMax = checkWhole('backlogMax', options.backlogMax ?? 256, 1, 65_536);
     const host = options.host ?? SERVER_DEFAULTS.host;
     checkWhole('port', options.port, 0, 65_535);
@@ -145,7 +148,7 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
       socket,
       endpoint,
       ticks,
-      wake: options.wake ?? 'tick',
+      wake: options.wake ?? (ticks.rateHz > 0 ? 'tick' : 'arrival'),
       game: {
         tick: (tick) => void this.#events.emit('tick', tick),
         ticked: (tick, duration, lateness) => void this.#events.emit('ticked', tick, duration, lateness),

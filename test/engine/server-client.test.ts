@@ -296,7 +296,44 @@ describe('Server and Client', () => {
       });
     }));
 
+  it('answer at once on a server without ticks', () =>
+    inSmallWorld(async ({ server: host, client, token }) => {
+      const server = await host.listen(serving({ tickRateHz: 0 }));
+      server.on('message', (peer, channel, message) => {
+        if (channel === 'chat') peer.send('chat', message);
+      });
+      const player = await client().connect(joining(await token()));
+      const start = host.now();
+      const echoed = new Promise((resolve) => player.on('message', (_channel, message) => resolve(message)));
+      player.send('chat', 'quick');
+      expect(await echoed).toBe('quick');
+      expect(host.now() - start).toBeLessThan(20_100); // there and back, 10 ms each
+    }));
+
+  it('tell clients that still wait to be admitted when the server closes', () =>
+    inSmallWorld(async ({ server: host, client, token }) => {
+      const server = await host.listen(serving({ admit: () => new Promise<never>(() => {}) }));
+      const outcome = client()
+        .connect(joining(await token()))
+        .catch((error: unknown) => error);
+      await host.sleep(SECOND);
+      await server.close('maintenance');
+      expect(await outcome).toMatchObject({ name: 'ConnectError', reason: { side: 'remote', text: 'maintenance' } });
+    }));
+
+  it('end the run with the error when a listener of the game throws', async () => {
+    const play = inSmallWorld(async ({ server: host }) => {
+      const server = await host.listen(serving());
+      server.on('tick', (tick) => {
+        if (tick === 3) throw new Error('a bug in the game');
+      });
+      await host.sleep(SECOND);
+    });
+    await expect(play).rejects.toThrow('a bug in the game');
+  });
+
   it.each([
+    ['wake', { wake: 'tick', tickRateHz: 0 }],
     ['port', { port: 70_000 }],
     ['port', { port: 1.5 }],
     ['maxClients', { maxClients: 0 }],
