@@ -5,19 +5,36 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
+import type { Runtime } from './runtime.ts';
 import type { BootedWorker, BootModule, WorkerData, WorkerReady } from './worker-boot.ts';
+
+/** A game that takes longer to start than this (because its export is its loop, say) gets its own thread all the same. */
+const START_MICROS_MAX = 1_000_000;
 
 async function runWorker(data: WorkerData): Promise<void> {
   const module = (await import(data.bootUrl)) as BootModule;
   const { runtime, started } = await module.boot(data.request);
-  const { notifier, stopSignal } = runtime;
-  const ready: WorkerReady = { stop: stopSignal.shared, notifier: notifier.handle };
-  parentPort?.postMessage(ready, notifier.transfer);
-  const running = runtime.run({ spinMicros: data.spinMicros });
   try {
-    await untilStopped({ runtime, started }, running);
+    await startShared(runtime, started);
+    const { notifier, stopSignal } = runtime;
+    const ready: WorkerReady = { stop: stopSignal.shared, notifier: notifier.handle };
+    parentPort?.postMessage(ready, notifier.transfer);
+    await untilStopped({ runtime, started }, runtime.run({ spinMicros: data.spinMicros }));
   } finally {
     runtime.close();
+  }
+}
+
+/**
+ * Shares Node's loop until the game has started: to load modules, to read files and to ask databases takes many steps of
+ * that loop, and a thread that owns itself lets it run only now and then.
+ */
+async function startShared(runtime: Runtime, started: Promise<unknown>): Promise<void> {
+  runtime.attach();
+  try {
+    await Promise.race([started, runtime.sleep(START_MICROS_MAX)]);
+  } finally {
+    runtime.detach();
   }
 }
 

@@ -34,7 +34,10 @@ export interface RunningWorker {
   stop(): Promise<void>;
 }
 
-/** Starts a worker; resolves when its runtime is about to run, rejects when it could not be booted. */
+/**
+ * Starts a worker; resolves when its game has started (its export has returned, or a second has passed), rejects when it
+ * could not be booted or started.
+ */
 export function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
   const request: WorkerRequest = {
     name: options.name ?? 'worker',

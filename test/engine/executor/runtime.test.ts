@@ -316,13 +316,13 @@ describe('attach', () => {
 describe('run', () => {
   test('blocks until the next deadline when nothing is ready', async () => {
     const at = bench();
-    at.runtime.spawn(ticking(at, 16_000, 3));
+    at.runtime.spawn(ticking(at, 4_000, 3));
     await at.runtime.run({ until: () => at.log.length === 3 });
     expect(at.log).toEqual(['tick 0 late 0', 'tick 1 late 0', 'tick 2 late 0']);
-    expect(at.poller.waits.filter((timeout) => timeout > 0)).toEqual([16_000, 16_000, 16_000]);
+    expect(at.poller.waits.filter((timeout) => timeout > 0)).toEqual([4_000, 4_000, 4_000]);
   });
 
-  test('never blocks longer than 100 ms, and looks at the loop of Node then', async () => {
+  test('never blocks longer than 20 ms, and looks at the loop of Node then', async () => {
     const at = bench();
     let immediates = 0;
     let go = true;
@@ -334,7 +334,7 @@ describe('run', () => {
     let turns = 0;
     await at.runtime.run({ until: () => ++turns > 20 });
     go = false;
-    expect(Math.max(...at.poller.waits)).toBeLessThanOrEqual(100_000);
+    expect(Math.max(...at.poller.waits)).toBeLessThanOrEqual(20_000);
     expect(immediates).toBeGreaterThan(10);
   });
 

@@ -59,14 +59,12 @@ describe.skipIf(!built)(`a worker${unless}`, () => {
     expect(Atomics.load(words, 0)).toBe(ticks);
   });
 
-  test('ends with the error of a game that cannot start', async () => {
-    const worker = await start({ exportName: 'broken' });
-    await expect(worker.exited).rejects.toThrow('no map to load');
+  test('is refused with the error of a game that cannot start', async () => {
+    await expect(start({ exportName: 'broken' })).rejects.toThrow('no map to load');
   });
 
   test('names the export that a module does not have', async () => {
-    const worker = await start({ exportName: 'client' });
-    await expect(worker.exited).rejects.toThrow("no function 'client'");
+    await expect(start({ exportName: 'client' })).rejects.toThrow("no function 'client'");
   });
 
   test('is refused when its boot module cannot be loaded', async () => {
