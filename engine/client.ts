@@ -17,6 +17,7 @@ import {
   type ClientOptions,
   checkTickRate,
   checkU64Option,
+  isDevelopment,
   PRIVATE_KEY_BYTES,
   RECONNECT_DEFAULTS,
   type ReconnectOptions,
@@ -73,7 +74,7 @@ export class Client<C extends Channels> extends EventEmitter<ClientEvents<C>> {
     options: ClientOptions<C>,
     context: EngineContext = sharedContext(),
   ): Promise<Client<C>> {
-    const channels = new ChannelTable(options.channels, options.development ?? false);
+    const channels = new ChannelTable(options.channels, options.development ?? isDevelopment());
     const backlogMax = checkWhole('backlogMax', options.backlogMax ?? 256, 1, 65_536);
     const ticks = new TickClock(checkTickRate(options.tickRateHz ?? 0), context.sys.clock.now());
     const token = await fetchToken(options, context);

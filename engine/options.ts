@@ -155,3 +155,8 @@ export function spentTokenStore(options: {
 }): SpentTokenStore | undefined {
   return options.spentTokens ?? (options.freshKey ? NOTHING_SPENT_BEFORE : undefined);
 }
+
+/** Whether NODE_ENV says so: the default of the option `development`. */
+export function isDevelopment(): boolean {
+  return process.env.NODE_ENV === 'development';
+}

@@ -17,6 +17,7 @@ import {
   checkPrivateKeys,
   checkTickRate,
   checkU64Option,
+  isDevelopment,
   SERVER_DEFAULTS,
   type ServerOptions,
   spentTokenStore,
@@ -318,8 +319,4 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
   #now(): number {
     return this.#context.sys.clock.now();
   }
-}
-
-function isDevelopment(): boolean {
-  return typeof process !== 'undefined' && process.env.NODE_ENV === 'development';
 }
