@@ -322,7 +322,7 @@ describe('run', () => {
     expect(at.poller.waits.filter((timeout) => timeout > 0)).toEqual([4_000, 4_000, 4_000]);
   });
 
-  test('never blocks longer than 20 ms, and looks at the loop of Node then', async () => {
+  test('never blocks longer than 50 ms, and looks at the loop of Node then', async () => {
     const at = bench();
     let immediates = 0;
     let go = true;
@@ -334,7 +334,7 @@ describe('run', () => {
     let turns = 0;
     await at.runtime.run({ until: () => ++turns > 20 });
     go = false;
-    expect(Math.max(...at.poller.waits)).toBeLessThanOrEqual(20_000);
+    expect(Math.max(...at.poller.waits)).toBeLessThanOrEqual(50_000);
     expect(immediates).toBeGreaterThan(10);
   });
 
