@@ -154,6 +154,13 @@ export class Client<C extends Channels> extends EventEmitter<ClientEvents<C>> {
     return this.#socket.stats;
   }
 
+  /** What was dropped, by reason; as on a server, and messages that came before the game could listen. A copy. */
+  get drops(): Readonly<Record<string, number>> {
+    const { netcode, malformedPayloads } = this.#endpoint;
+    const { undecodable } = this.#channels;
+    return { ...netcode.drops, malformedPayloads, undecodable, heldTooMany: this.#held.dropped };
+  }
+
   /** Queues a message; it leaves at once. The bytes are copied before `send` returns. */
   send<K extends keyof C & string>(channel: K, message: Outgoing<C[K]>): SendResult {
     if (this.#state !== 'connected') return 'not-connected';

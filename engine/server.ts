@@ -192,9 +192,13 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
     return this.#socket.stats;
   }
 
-  /** Datagrams dropped, by reason; live. */
+  /**
+   * What was dropped, by reason: datagrams, payloads with malformed frames, messages that their codec could not read (or
+   * threw on). A copy.
+   */
   get drops(): Readonly<Record<string, number>> {
-    return this.#endpoint.netcode.drops;
+    const { netcode, malformedPayloads } = this.#endpoint;
+    return { ...netcode.drops, malformedPayloads, undecodable: this.#channels.undecodable };
   }
 
   /**

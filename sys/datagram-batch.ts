@@ -17,8 +17,8 @@ export const TAILROOM_BYTES = 48;
  * `address[i * ADDRESS_BYTES ..]`: its source in `rx`, its destination in `tx`.
  *
  * In `tx` the writer may move `offset[i]` within the slot (a header is written into the headroom when its size is known);
- * the batch resets it when the slot is used again. `receivedAt`, `localAddress` and `ecn` are null unless the socket was
- * opened with that column.
+ * the batch resets it when the slot is used again. `receivedAt` and `localAddress` are null unless the socket was opened
+ * with that column.
  */
 export class DatagramBatch {
   /** Datagrams held now. The writer counts up; a socket's `flush()` counts down and moves the rest to the front. */

@@ -296,6 +296,16 @@ describe('Server and Client', () => {
       });
     }));
 
+  it('count messages that their codec cannot read, on both sides, where the game can see it', () =>
+    inSmallWorld(async ({ server: host, client, token }) => {
+      const broken = { bytes: unreliable(), chat: unreliable() }; // bytes where the other side has JSON
+      const server = await host.listen(serving());
+      const player = await client().connect({ token: await token(), channels: broken });
+      player.send('chat', new Uint8Array([200, 0, 1]));
+      await host.sleep(SECOND);
+      expect([server.drops.undecodable, server.drops.malformedPayloads, player.drops.undecodable]).toEqual([1, 0, 0]);
+    }));
+
   it('answer at once on a server without ticks', () =>
     inSmallWorld(async ({ server: host, client, token }) => {
       const server = await host.listen(serving({ tickRateHz: 0 }));
