@@ -16,3 +16,20 @@ export function heapBytesOf(work: () => void): number {
   work();
   return process.memoryUsage().heapUsed - before;
 }
+
+/**
+ * Bytes that `slices` calls of `work` allocate, for more of them than a young generation holds: read after each call, so
+ * that a collection hides at most what one call left.
+ */
+export function heapBytesOfSlices(slices: number, work: () => void): number {
+  collectGarbage();
+  let grown = 0;
+  let before = process.memoryUsage().heapUsed;
+  for (let slice = 0; slice < slices; slice++) {
+    work();
+    const after = process.memoryUsage().heapUsed;
+    grown += Math.max(0, after - before);
+    before = after;
+  }
+  return grown;
+}
