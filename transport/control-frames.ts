@@ -1,0 +1,111 @@
+/**
+ * The frames that are not messages and must arrive all the same: hello, and connection ids. Each is sent until a packet that
+ * carried it is acked.
+ */
+
+import type { Carried } from './channel/carried.ts';
+import { CONTROL } from './channel/carried.ts';
+import type { PacketWriter } from './channel/packet-writer.ts';
+import { FRAME_HELLO, FRAME_IDS, FRAME_PING, ID_BYTES, IDS_MAX, PROTOCOL_VERSION } from './wire/frame-types.ts';
+
+const HELLO_BODY_BYTES = 9;
+/** States of what is to be told. */
+const NOTHING = 0;
+const DUE = 1;
+const IN_FLIGHT = 2;
+
+export class ControlFrames {
+  readonly #hello: Uint8Array;
+  readonly #ids: Uint8Array;
+  readonly #idBytes: Uint8Array;
+  readonly #idCount: Uint8Array;
+  readonly #channelsHash: number;
+  readonly #windowBytes: number;
+
+  /** @param windowBytes what our hello promises to hold of the peer's reliable fragments */
+  constructor(connections: number, channelsHash: number, windowBytes: number) {
+    this.#hello = new Uint8Array(connections);
+    this.#ids = new Uint8Array(connections);
+    this.#idBytes = new Uint8Array(connections * IDS_MAX * ID_BYTES);
+    this.#idCount = new Uint8Array(connections);
+    this.#channelsHash = channelsHash;
+    this.#windowBytes = windowBytes;
+  }
+
+  /** A connection begins: hello is due. */
+  open(c: number): void {
+    this.#hello[c] = DUE;
+    this.#ids[c] = NOTHING;
+    this.#idCount[c] = 0;
+  }
+
+  /** Whether something has to be said now. */
+  isDue(c: number): boolean {
+    return this.#hello[c] === DUE || this.#ids[c] === DUE;
+  }
+
+  /** Whether ids may be offered: none are on their way. */
+  canOfferIds(c: number): boolean {
+    return this.#ids[c] === NOTHING;
+  }
+
+  /** Where the next id of an offer goes, `bytes[at .. at + 8)`; offer it with `offerId`. */
+  get idBytes(): Uint8Array {
+    return this.#idBytes;
+  }
+
+  idOffset(c: number): number {
+    return (c * IDS_MAX + this.#idCount[c]!) * ID_BYTES;
+  }
+
+  /** The id that was written at `idOffset` is to be told to the peer. */
+  offerId(c: number): void {
+    this.#idCount[c]!++;
+    this.#ids[c] = DUE;
+  }
+
+  /** Puts what is due, as far as there is room. */
+  put(c: number, writer: PacketWriter, carried: Carried): void {
+    if (this.#hello[c] === DUE) this.#putHello(c, writer, carried);
+    if (this.#ids[c] === DUE) this.#putIds(c, writer, carried);
+  }
+
+  /** Puts a ping: a byte that asks for an ack. */
+  putPing(writer: PacketWriter, carried: Carried): void {
+    if (writer.putControl(FRAME_PING, 0) >= 0) carried.add(CONTROL, FRAME_PING, 0);
+  }
+
+  onAcked(c: number, kind: number): void {
+    if (kind === FRAME_HELLO) this.#hello[c] = NOTHING;
+    else if (kind === FRAME_IDS) {
+      this.#ids[c] = NOTHING;
+      this.#idCount[c] = 0;
+    }
+  }
+
+  onLost(c: number, kind: number): void {
+    if (kind === FRAME_HELLO && this.#hello[c] === IN_FLIGHT) this.#hello[c] = DUE;
+    else if (kind === FRAME_IDS && this.#ids[c] === IN_FLIGHT) this.#ids[c] = DUE;
+  }
+
+  #putHello(c: number, writer: PacketWriter, carried: Carried): void {
+    const at = writer.putControl(FRAME_HELLO, HELLO_BODY_BYTES);
+    if (at < 0) return;
+    writer.bytes[at] = PROTOCOL_VERSION;
+    writer.view.setUint32(at + 1, this.#channelsHash, true);
+    writer.view.setUint32(at + 5, this.#windowBytes, true);
+    carried.add(CONTROL, FRAME_HELLO, 0);
+    this.#hello[c] = IN_FLIGHT;
+  }
+
+  #putIds(c: number, writer: PacketWriter, carried: Carried): void {
+    const bytes = this.#idCount[c]! * ID_BYTES;
+    const at = writer.putControl(FRAME_IDS, 1 + bytes);
+    if (at < 0) return;
+    writer.bytes[at] = this.#idCount[c]!;
+    const from = c * IDS_MAX * ID_BYTES;
+    for (let i = 0; i < bytes; i++) writer.bytes[at + 1 + i] = this.#idBytes[from + i]!;
+    carried.add(CONTROL, FRAME_IDS, 0);
+    this.#ids[c] = IN_FLIGHT;
+  }
+}
