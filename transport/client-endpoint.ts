@@ -1,121 +1,128 @@
 /**
- * The client's protocol state behind one socket: one secure session (netcode) below, messages in frames above.
+ * The client's protocol state behind one socket: one secure session (netcode) below, messages above.
  * The mirror of `server-endpoint.ts`, with the single connection 0.
  */
 
 import type { Aead, DatagramBatch, Micros, Rng } from '../sys/api.ts';
-import { cellBytesFor, SendQueue, type SendResult } from './channel/send-queue.ts';
-import { transmitQueued } from './channel/transmit-queued.ts';
+import type { MessageSink } from './channel/incoming.ts';
+import type { OutgoingSink } from './channel/outgoing-events.ts';
+import { Connections } from './connections.ts';
+import { DrainingConnections } from './draining.ts';
 import type { DisconnectCode, DisconnectReason, Endpoint } from './endpoint.ts';
 import { NetcodeClient, type NetcodeClientOptions, type NetcodeClientSink } from './netcode/netcode-client.ts';
-import { type FrameSink, readFrames } from './wire/frames.ts';
+import { type TransportOptions, transportSettings } from './transport-options.ts';
 
-/** What a client's endpoint tells. */
-export interface ClientSink {
+/** What a client's endpoint tells; the connection's number is always 0. */
+export interface ClientSink extends MessageSink, OutgoingSink {
   /** The server took us in, as number `index` of at most `maxClients`. */
   connect(index: number, maxClients: number): void;
-  /** `bytes` are borrowed until the callback returns. */
-  message(channel: number, bytes: Uint8Array, offset: number, length: number): void;
   disconnect(reason: DisconnectReason): void;
 }
 
-export interface ClientEndpointOptions extends NetcodeClientOptions {
-  /** Messages that may wait to be sent; a further one is refused. Default 256. */
-  readonly backlogMax?: number;
-}
+export type ClientEndpointOptions = NetcodeClientOptions & TransportOptions;
 
-const BACKLOG_MAX = 256;
-
-/** Spare bytes that the transmit batch of a client's endpoint needs: its messages wait there. */
-export function clientSpareBytes(backlogMax: number = BACKLOG_MAX): number {
-  return cellBytesFor(backlogMax + 1); // one more: it is refused only when it is encoded
-}
+/** The only connection. */
+export const SERVER = 0;
+/** Spare bytes that the transmit batch of a client's endpoint needs: messages wait there before they wait elsewhere. */
+export const CLIENT_SPARE_BYTES = 65_536;
 
 export class ClientEndpoint implements Endpoint<ClientSink> {
   readonly netcode: NetcodeClient;
-  readonly queue: SendQueue;
+  readonly connections: Connections;
+  readonly #draining: DrainingConnections = new DrainingConnections();
   readonly #ascent: Ascent;
 
-  /** @param tx the batch that `transmit` will be given, with `clientSpareBytes` behind its slots */
+  /** @param tx the batch that `transmit` will be given, with CLIENT_SPARE_BYTES behind its slots */
   constructor(options: ClientEndpointOptions, aead: Aead, rng: Rng, tx: DatagramBatch) {
-    const backlogMax = options.backlogMax ?? BACKLOG_MAX;
     this.netcode = new NetcodeClient(options, aead, rng);
-    this.queue = new SendQueue({ connections: 1, backlogMax }, tx);
-    this.#ascent = new Ascent(this.queue);
+    this.connections = new Connections({ ...transportSettings(options), connections: 1 }, this.netcode, rng, tx);
+    this.#ascent = new Ascent(this.connections, this.netcode);
   }
 
   /** Starts to connect with a token of 2,048 bytes; `connect` or `disconnect` follows. Ends what was before. */
   connect(token: Uint8Array, now: Micros): void {
-    this.queue.clear(0);
+    this.connections.close(SERVER, now);
     this.netcode.connect(token, now);
   }
 
   receive(batch: DatagramBatch, now: Micros, unixSeconds: number): void {
+    this.#ascent.now = now;
     this.netcode.receive(batch, now, unixSeconds);
   }
 
   drain(sink: ClientSink): void {
     this.#ascent.sink = sink;
     this.netcode.drain(this.#ascent);
+    this.connections.drain(sink);
   }
 
   advance(now: Micros): void {
+    this.#ascent.now = now;
     this.netcode.advance(now);
+    this.connections.advance(now);
+    if (this.#draining.count === 0) return;
+    this.#draining.check(
+      now,
+      (c) => this.connections.isSettled(c),
+      ({ code, text }) => this.netcode.disconnect(code, text, now),
+    );
   }
 
   /** Messages first, so that a payload stands for the keep-alive that would otherwise be due. */
   transmit(batch: DatagramBatch, now: Micros): void {
-    transmitQueued(this.queue, this.netcode, batch, now);
+    this.connections.transmit(batch, now);
     if (!batch.full) this.netcode.transmit(batch, now);
   }
 
   deadline(): Micros {
-    return this.queue.readyCount > 0 ? 0 : this.netcode.deadline();
+    return Math.min(this.connections.deadline(), this.netcode.deadline(), this.#draining.deadline());
   }
 
-  /** Queues an encoded message (see SendQueue). */
-  send(cell: number): SendResult {
-    if (!this.netcode.isConnected()) return 'not-connected';
-    return this.queue.enqueue(0, cell);
-  }
-
-  /** Payloads whose frames could not be read to the end. */
-  get malformedPayloads(): number {
-    return this.#ascent.malformedPayloads;
+  get isPressing(): boolean {
+    return this.connections.isPressing || this.#draining.count > 0;
   }
 
   /** Leaves; the server is told the code and the text. Acts with the next `transmit`. */
   disconnect(code: DisconnectCode, text: string, now: Micros): void {
-    this.queue.clear(0);
+    this.#draining.cancel(SERVER);
     this.netcode.disconnect(code, text, now);
+  }
+
+  /** Leaves once everything that was sent has arrived, at `by` at the latest. */
+  disconnectSettled(code: DisconnectCode, text: string, by: Micros): void {
+    if (this.netcode.isConnected()) this.#draining.start(SERVER, code, text, by);
   }
 }
 
 /** The way up: what netcode tells becomes what the game is told. */
-class Ascent implements NetcodeClientSink, FrameSink {
+class Ascent implements NetcodeClientSink {
   sink!: ClientSink;
-  malformedPayloads = 0;
-  readonly #queue: SendQueue;
+  now: Micros = 0;
+  readonly #connections: Connections;
+  readonly #netcode: NetcodeClient;
 
-  constructor(queue: SendQueue) {
-    this.#queue = queue;
+  constructor(connections: Connections, netcode: NetcodeClient) {
+    this.#connections = connections;
+    this.#netcode = netcode;
   }
 
   connect(index: number, maxClients: number): void {
-    this.#queue.clear(0);
+    this.#connections.open(SERVER, this.now);
     this.sink.connect(index, maxClients);
   }
 
   payload(bytes: Uint8Array, offset: number, length: number): void {
-    if (!readFrames(this, 0, bytes, offset, length)) this.malformedPayloads++;
+    const connections = this.#connections;
+    if (connections.receive(SERVER, bytes, offset, length, this.now, this.sink)) return;
+    this.#netcode.disconnect('protocol', connections.frames.violationText, this.now);
   }
 
-  messageFrame(_connection: number, channel: number, bytes: Uint8Array, offset: number, length: number): void {
-    this.sink.message(channel, bytes, offset, length);
+  path(hostChanged: boolean): void {
+    this.#connections.onPath(SERVER, hostChanged, this.now);
   }
 
   disconnect(reason: DisconnectReason): void {
-    this.#queue.clear(0);
+    this.#connections.close(SERVER, this.now);
     this.sink.disconnect(reason);
   }
 }

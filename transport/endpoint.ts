@@ -25,6 +25,8 @@ export interface Endpoint<Sink> {
   transmit(batch: DatagramBatch, now: Micros): void;
   /** When there is next something to do, or NEVER. In the past: `transmit` or `advance` has work now. */
   deadline(): Micros;
+  /** Whether arrivals and deadlines cannot wait for the game's next tick: a bulk transfer, or an end that waits for acks. */
+  readonly isPressing: boolean;
 }
 
 /** Which end closed a connection. */
@@ -44,7 +46,9 @@ export type DisconnectCode =
   | 'token-invalid'
   | 'token-expired'
   /** The server is shutting down. */
-  | 'shutdown';
+  | 'shutdown'
+  /** The peer broke the protocol, or has other channels; the text says how. */
+  | 'protocol';
 
 /** The end of a connection as data. */
 export interface DisconnectReason {

@@ -1,45 +1,43 @@
 /**
- * The server's protocol state behind one socket: secure sessions (netcode) below, messages in frames above.
+ * The server's protocol state behind one socket: secure sessions (netcode) below, messages above.
  *
- *     datagram -> NetcodeServer (open, replay, sessions) -> payload -> readFrames -> message
- *     message  -> SendQueue (encoded once) -> pack -> payload -> NetcodeServer (seal, header) -> datagram
+ *     datagram -> NetcodeServer (open, replay, sessions) -> payload -> Connections (acks, channels) -> message
+ *     message  -> Connections (queue, pack, pace) -> payload -> NetcodeServer (seal, header) -> datagram
  */
 
 import type { Aead, DatagramBatch, Micros, Rng } from '../sys/api.ts';
-import { cellBytesFor, SendQueue, type SendResult } from './channel/send-queue.ts';
-import { transmitQueued } from './channel/transmit-queued.ts';
+import type { MessageSink } from './channel/incoming.ts';
+import type { OutgoingSink } from './channel/outgoing-events.ts';
+import { Connections } from './connections.ts';
+import { DrainingConnections } from './draining.ts';
 import type { DisconnectCode, DisconnectReason, Endpoint } from './endpoint.ts';
 import { NetcodeServer, type NetcodeServerOptions, type NetcodeServerSink } from './netcode/netcode-server.ts';
-import { type FrameSink, readFrames } from './wire/frames.ts';
+import { type TransportOptions, transportSettings } from './transport-options.ts';
 
 /** What a server's endpoint tells. Connections are numbers, 0 .. maxClients - 1, used again after `disconnect`. */
-export interface ServerSink {
+export interface ServerSink extends MessageSink, OutgoingSink {
   /** A client proved its token. Answer with `accept` or `refuse`, now or later. */
   admit(connection: number): void;
   connect(connection: number): void;
-  /** `bytes` are borrowed until the callback returns. */
-  message(connection: number, channel: number, bytes: Uint8Array, offset: number, length: number): void;
+  /** The client has another address now. */
+  path(connection: number): void;
   disconnect(connection: number, reason: DisconnectReason): void;
 }
 
-export interface ServerEndpointOptions extends NetcodeServerOptions {
-  /** Messages that may wait for one connection; a further one is refused. Default 256. */
-  readonly backlogMax?: number;
-}
+export type ServerEndpointOptions = NetcodeServerOptions & TransportOptions;
 
-/** Different encoded messages that may wait at once, for each connection. A broadcast counts once. */
-const CELLS_PER_CONNECTION = 16;
-const CELLS_MIN = 1024;
-const BACKLOG_MAX = 256;
+const SPARE_BYTES_PER_CONNECTION = 16_384;
+const SPARE_BYTES_MIN = 1 << 20;
 
-/** Spare bytes that the transmit batch of a server's endpoint needs: its messages wait there. */
+/** Spare bytes that the transmit batch of a server's endpoint needs: messages wait there before they wait elsewhere. */
 export function serverSpareBytes(maxClients: number): number {
-  return cellBytesFor(Math.max(CELLS_MIN, maxClients * CELLS_PER_CONNECTION));
+  return Math.max(SPARE_BYTES_MIN, maxClients * SPARE_BYTES_PER_CONNECTION);
 }
 
 export class ServerEndpoint implements Endpoint<ServerSink> {
   readonly netcode: NetcodeServer;
-  readonly queue: SendQueue;
+  readonly connections: Connections;
+  readonly #draining: DrainingConnections = new DrainingConnections();
   readonly #ascent: Ascent;
 
   /** @param tx the batch that `transmit` will be given, with `serverSpareBytes` behind its slots */
@@ -52,60 +50,71 @@ export class ServerEndpoint implements Endpoint<ServerSink> {
     tx: DatagramBatch,
   ) {
     this.netcode = new NetcodeServer(options, aead, rng, now, unixSeconds);
-    const backlogMax = options.backlogMax ?? BACKLOG_MAX;
-    this.queue = new SendQueue({ connections: options.maxClients, backlogMax }, tx);
-    this.#ascent = new Ascent(this.queue);
+    const settings = transportSettings(options);
+    this.connections = new Connections({ ...settings, connections: options.maxClients }, this.netcode, rng, tx);
+    this.#ascent = new Ascent(this.connections, this.netcode);
+    this.#ascent.now = now;
   }
 
   receive(batch: DatagramBatch, now: Micros, unixSeconds: number): void {
+    this.#ascent.now = now;
     this.netcode.receive(batch, now, unixSeconds);
   }
 
   drain(sink: ServerSink): void {
     this.#ascent.sink = sink;
     this.netcode.drain(this.#ascent);
+    this.connections.drain(sink);
   }
 
   advance(now: Micros): void {
+    this.#ascent.now = now;
     this.netcode.advance(now);
+    this.connections.advance(now);
+    if (this.#draining.count === 0) return;
+    this.#draining.check(
+      now,
+      (c) => this.connections.isSettled(c),
+      ({ connection, code, text }) => this.netcode.disconnect(connection, code, text, now),
+    );
   }
 
   /** Messages first, so that a payload stands for the keep-alive that would otherwise be due. */
   transmit(batch: DatagramBatch, now: Micros): void {
-    transmitQueued(this.queue, this.netcode, batch, now);
+    this.connections.transmit(batch, now);
     if (!batch.full) this.netcode.transmit(batch, now);
   }
 
   deadline(): Micros {
-    return this.queue.readyCount > 0 ? 0 : this.netcode.deadline();
+    return Math.min(this.connections.deadline(), this.netcode.deadline(), this.#draining.deadline());
   }
 
-  /** Queues an encoded message (see SendQueue) for a connection. */
-  send(connection: number, cell: number): SendResult {
-    if (!this.netcode.isConnected(connection)) return 'not-connected';
-    return this.queue.enqueue(connection, cell);
-  }
-
-  /** Payloads whose frames could not be read to the end. */
-  get malformedPayloads(): number {
-    return this.#ascent.malformedPayloads;
+  get isPressing(): boolean {
+    return this.connections.isPressing || this.#draining.count > 0;
   }
 
   /** Ends a connection; the client is told the code and the text. Acts with the next `transmit`. */
   disconnect(connection: number, code: DisconnectCode, text: string, now: Micros): void {
-    this.queue.clear(connection);
+    this.#draining.cancel(connection);
     this.netcode.disconnect(connection, code, text, now);
+  }
+
+  /** Ends a connection once everything sent to it has arrived, at `by` at the latest. */
+  disconnectSettled(connection: number, code: DisconnectCode, text: string, by: Micros): void {
+    if (this.netcode.isConnected(connection)) this.#draining.start(connection, code, text, by);
   }
 }
 
 /** The way up: what netcode tells becomes what the game is told. */
-class Ascent implements NetcodeServerSink, FrameSink {
+class Ascent implements NetcodeServerSink {
   sink!: ServerSink;
-  malformedPayloads = 0;
-  readonly #queue: SendQueue;
+  now: Micros = 0;
+  readonly #connections: Connections;
+  readonly #netcode: NetcodeServer;
 
-  constructor(queue: SendQueue) {
-    this.#queue = queue;
+  constructor(connections: Connections, netcode: NetcodeServer) {
+    this.#connections = connections;
+    this.#netcode = netcode;
   }
 
   admit(connection: number): void {
@@ -113,20 +122,23 @@ class Ascent implements NetcodeServerSink, FrameSink {
   }
 
   connect(connection: number): void {
-    this.#queue.clear(connection); // the slot may have been another client's
+    this.#connections.open(connection, this.now);
     this.sink.connect(connection);
   }
 
   payload(connection: number, bytes: Uint8Array, offset: number, length: number): void {
-    if (!readFrames(this, connection, bytes, offset, length)) this.malformedPayloads++;
+    const connections = this.#connections;
+    if (connections.receive(connection, bytes, offset, length, this.now, this.sink)) return;
+    this.#netcode.disconnect(connection, 'protocol', connections.frames.violationText, this.now);
   }
 
-  messageFrame(connection: number, channel: number, bytes: Uint8Array, offset: number, length: number): void {
-    this.sink.message(connection, channel, bytes, offset, length);
+  path(connection: number, hostChanged: boolean): void {
+    this.#connections.onPath(connection, hostChanged, this.now);
+    this.sink.path(connection);
   }
 
   disconnect(connection: number, reason: DisconnectReason): void {
-    this.#queue.clear(connection);
+    this.#connections.close(connection, this.now);
     this.sink.disconnect(connection, reason);
   }
 }

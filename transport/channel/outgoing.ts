@@ -335,7 +335,7 @@ export class Outgoing {
     if (rings.charge[slot] === 0) return;
     this.windowUsed[c] = this.windowUsed[c]! - rings.charge[slot]!;
     rings.charge[slot] = 0;
-    this.#wakeLarge(c);
+    this.wakeAll(c);
   }
 
   /** Moves `oldest` past what is settled. What an ordered message took of the window is free only then: see PROTOCOL.md, 5. */
@@ -353,7 +353,7 @@ export class Outgoing {
   }
 
   /** There is room in the window again: lanes that wait for it may go on. */
-  #wakeLarge(c: number): void {
+  wakeAll(c: number): void {
     const { count } = this.channels;
     for (let channel = 0; channel < count; channel++) {
       if (this.rings.waiting[c * count + channel]! > 0) this.lanes.wake(c, channel);

@@ -19,6 +19,7 @@ const CODES: readonly (DisconnectCode | undefined)[] = [
   'shutdown',
   'token-expired',
   'token-invalid',
+  'protocol',
 ];
 
 const encoder = new TextEncoder();
