@@ -44,5 +44,10 @@ export const ACK_DELAY_UNKNOWN = 0xffff;
  * when `expected` is small.
  */
 export function expandId(low: number, expected: number): number {
-  return expected + (((low - expected) << 16) >> 16);
+  return expected + idsAhead(low, expected);
+}
+
+/** How far the id whose low 16 bits are `low` lies before `expected`, to which it is nearest; negative: behind. */
+export function idsAhead(low: number, expected: number): number {
+  return ((low - expected) << 16) >> 16;
 }
