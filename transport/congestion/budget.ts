@@ -8,7 +8,7 @@
 
 import type { Micros } from '../../sys/api.ts';
 import type { AckSample } from './ack-sample.ts';
-import { PACING_MAX_BYTES_PER_SECOND, SECOND_MICROS } from './limits.ts';
+import { PACING_MAX_BYTES_PER_SECOND, PACKET_BYTES, SECOND_MICROS } from './limits.ts';
 import type { LossFloor } from './loss-floor.ts';
 import type { QueueDelay } from './queue-delay.ts';
 
@@ -26,18 +26,28 @@ const USE_DECAY = 0.99;
 /** Growth a second while no limit is known, and near the rate at which the queue last grew. */
 const GROWTH_FAST = 0.5;
 const GROWTH_NEAR = 0.06;
-const NEAR_SHARE = 0.9;
-/** A queue below which the budget grows, and above which it shrinks if it still rises. Ticks leave in a heap: theirs is no queue. */
-const QUEUE_LOW_MICROS = 8000;
-const QUEUE_HIGH_MICROS = 14_000;
-/** Above this it shrinks at every slice. */
-const QUEUE_VERY_HIGH_MICROS = 30_000;
+const NEAR_SHARE = 0.85;
+/** From here on the known rate is history. */
+const PASSED_SHARE = 1.2;
+/** What is left of the known rate from one shrinking slice to the next. */
+const KNOWN_FALL = 0.75;
+/** A queue below which the budget grows, ... */
+const QUEUE_LOW_MICROS = 3000;
+/** ... and one above which it shrinks if it still rises. */
+const QUEUE_HIGH_MICROS = 6000;
+/** Both are longer by half a packet's time at the present use: a tick leaves in a heap, and waits for itself. */
+const OWN_HEAP_BYTES: number = PACKET_BYTES / 2;
+const OWN_HEAP_MAX_MICROS = 12_000;
+/** Above so many times the high queue it shrinks at every slice. */
+const QUEUE_VERY_HIGH = 2.5;
 /** Share of what is delivered that is left to the game when the queue grows; less by up to a half to empty it within 300 ms. */
 const SHRINK_SHARE = 0.88;
 const DRAIN_MICROS = 300_000;
 const DRAIN_SHARE_MAX = 0.4;
 /** Share of the measured rate of the path while bulk measures it. */
 const BULK_SHARE = 0.9;
+/** A slice with a low rate takes a quarter at most: bulk may have just begun, or have been held up for a moment. */
+const BULK_FALL = 0.75;
 
 export class RealTimeBudget {
   readonly bytesPerSecond: Float64Array;
@@ -49,6 +59,10 @@ export class RealTimeBudget {
   /** Rate at which the queue last grew; 0: never. */
   readonly #knownRate: Float64Array;
   readonly #queueBefore: Float64Array;
+  /** 1 when the last slice shrank the budget. */
+  readonly #shrinking: Uint8Array;
+  /** `LossFloor.folds` at the last slice. */
+  readonly #foldsSeen: Uint8Array;
 
   constructor(connections: number) {
     this.bytesPerSecond = new Float64Array(connections);
@@ -58,6 +72,8 @@ export class RealTimeBudget {
     this.#use = new Float64Array(connections);
     this.#knownRate = new Float64Array(connections);
     this.#queueBefore = new Float64Array(connections);
+    this.#shrinking = new Uint8Array(connections);
+    this.#foldsSeen = new Uint8Array(connections);
   }
 
   reset(connection: number, now: Micros): void {
@@ -68,6 +84,7 @@ export class RealTimeBudget {
     this.#use[connection] = 0;
     this.#knownRate[connection] = 0;
     this.#queueBefore[connection] = 0;
+    this.#shrinking[connection] = 0;
   }
 
   onTimeout(connection: number): void {
@@ -87,42 +104,53 @@ export class RealTimeBudget {
   ): void {
     this.#sliceBytes[connection]! += sample.ackedBytes;
     const now = sample.now;
-    if (now < this.#sliceEndsAt[connection]!) return;
+    const waits = queue.queueMicros[connection]!;
+    const heap = Math.min(OWN_HEAP_MAX_MICROS, (OWN_HEAP_BYTES * SECOND_MICROS) / Math.max(1, this.#use[connection]!));
+    const high = QUEUE_HIGH_MICROS + heap;
     const elapsed = now - this.#sliceStartedAt[connection]!;
+    // A growing queue is answered in the middle of a slice, but not twice in one.
+    const early = waits > high && this.#shrinking[connection] === 0 && elapsed >= SLICE_MICROS / 2;
+    if (now < this.#sliceEndsAt[connection]! && !early) return;
     const delivered = (this.#sliceBytes[connection]! * SECOND_MICROS) / elapsed;
     this.#sliceBytes[connection] = 0;
     this.#sliceStartedAt[connection] = now;
     this.#sliceEndsAt[connection] = now + Math.max(SLICE_MICROS, sample.smoothedRttMicros);
     this.#use[connection] = Math.max(delivered, this.#use[connection]! * USE_DECAY);
 
-    const waits = queue.queueMicros[connection]!;
     const before = this.#queueBefore[connection]!;
     this.#queueBefore[connection] = waits;
-    const rising = waits > before;
-    const congested =
-      (!competing && ((waits > QUEUE_HIGH_MICROS && rising) || waits > QUEUE_VERY_HIGH_MICROS)) ||
-      loss.smoothed[connection]! > loss.clear[connection]!;
+    const queued = (waits > high && waits > before) || waits > QUEUE_VERY_HIGH * high;
     const budget = this.bytesPerSecond[connection]!;
-    if (congested) this.#shrink(connection, budget, delivered, waits);
-    else if (bulk) this.#set(connection, Math.max(BULK_SHARE * delivered, budget * 0.75));
-    else if (waits < QUEUE_LOW_MICROS) this.#grow(connection, budget, Math.min(elapsed, SECOND_MICROS) / SECOND_MICROS);
+    const lossy =
+      loss.smoothed[connection]! > loss.clear[connection]! && loss.folds[connection] !== this.#foldsSeen[connection];
+    this.#foldsSeen[connection] = loss.folds[connection]!;
+    if ((queued && !competing) || lossy) {
+      this.#shrink(connection, budget, delivered, waits);
+      return;
+    }
+    this.#shrinking[connection] = 0;
+    if (bulk) this.#set(connection, Math.max(BULK_SHARE * delivered, budget * BULK_FALL));
+    else if (waits < QUEUE_LOW_MICROS + heap)
+      this.#grow(connection, budget, Math.min(elapsed, SECOND_MICROS) / SECOND_MICROS);
   }
 
   #shrink(connection: number, budget: number, delivered: number, waits: number): void {
-    const drain = Math.min(DRAIN_SHARE_MAX, waits / (2 * DRAIN_MICROS));
-    const share = SHRINK_SHARE - drain;
+    const share = SHRINK_SHARE - Math.min(DRAIN_SHARE_MAX, waits / (2 * DRAIN_MICROS));
     // Use far below the budget is the game's choice, not the path's answer.
     if (delivered > budget / 2) {
-      this.#knownRate[connection] = delivered;
+      // In the first slice of several the rate may be a mixture; in the last the queue may already be empty.
+      const known = this.#shrinking[connection] === 1 ? KNOWN_FALL * this.#knownRate[connection]! : 0;
+      this.#knownRate[connection] = Math.max(delivered, known);
       this.#set(connection, Math.min(budget, delivered) * share);
     } else this.#set(connection, budget * share);
+    this.#shrinking[connection] = 1;
   }
 
   #grow(connection: number, budget: number, seconds: number): void {
     const bound = Math.max(BUDGET_INITIAL_BYTES_PER_SECOND, GROWTH_MULTIPLE * this.#use[connection]!);
     if (budget >= bound) return;
     const known = this.#knownRate[connection]!;
-    const near = known > 0 && budget > NEAR_SHARE * known && budget < 1.2 * known;
+    const near = budget > NEAR_SHARE * known && budget < PASSED_SHARE * known;
     this.#set(connection, Math.min(bound, budget * (1 + (near ? GROWTH_NEAR : GROWTH_FAST) * seconds)));
   }
 

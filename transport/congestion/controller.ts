@@ -11,6 +11,7 @@
 import type { Micros } from '../../sys/api.ts';
 import { AckSample } from './ack-sample.ts';
 import { RealTimeBudget } from './budget.ts';
+import { ALONE, Competitor, LONGER_PATH } from './competitor.ts';
 import {
   CWND_INITIAL_BYTES,
   CWND_MAX_BYTES,
@@ -23,6 +24,8 @@ import {
 } from './limits.ts';
 import { LossFloor } from './loss-floor.ts';
 import { QueueDelay } from './queue-delay.ts';
+import { RateWindow } from './rate-window.ts';
+import { WindowStep } from './window-step.ts';
 
 export { AckSample };
 
@@ -51,23 +54,10 @@ const CUT_MIN = 0.5;
 const LOSS_CUT = 0.85;
 const LOSS_CUT_ROUNDS = 6;
 
-/** The step of the window is one packet a round at this window and round trip; it grows with the root of the one and with the other. */
-const STEP_CWND_BYTES: number = 50 * PACKET_BYTES;
-const STEP_RTT_MICROS = 50_000;
-/** Rounds without a queue after which the step begins to grow, each round by this factor, up to an eighth of the window. */
-const CALM_ROUNDS = 8;
-const CALM_GROWTH = 1.25;
-const CALM_STEP_MAX = 0.125;
-
-/** Yields in a row after which the queue is somebody else's; fewer when one was met in the last ten seconds. */
-const YIELDS_TO_COMPETE = 4;
-const YIELDS_TO_COMPETE_AGAIN = 2;
-const COMPETITOR_MEMORY_MICROS = 10_000_000;
-/** Queues after yields that differ by less than this, so many times in a row, are no queue: the path is longer now. */
-const FLAT_MICROS = 1000;
-const FLAT_YIELDS = 3;
-/** Between two looks for a competitor that has left. */
-const TEST_MICROS = 1_500_000;
+/** Loss above the floor by more than this is not calm: the window's step does not grow. */
+const CALM_LOSS = 0.02;
+/** A loss-based flow halves (RFC 9002 7.3.2), and so do we while we compete with one. */
+const LOSS_CUT_COMPETING = 0.5;
 
 /** Pacing above window / round trip: the window limits, pacing only spreads. */
 const PACING_GAIN = 1.15;
@@ -75,8 +65,6 @@ const PACING_GAIN_STARTUP = 1.3;
 /** Window above the greatest delivery rate of the last rounds times the round trip, for jitter, loss and growth. */
 const CWND_GAIN = 1.4;
 const CWND_GAIN_STARTUP = 2.5;
-/** Half of the window of the greatest rate. */
-const RATE_TURN_MICROS = 2_000_000;
 /** A connection whose bulk was silent for so long starts up again from half its window. */
 const IDLE_MICROS = 5_000_000;
 /** The window counts as used from this share on: pacing and whole packets leave a rest. */
@@ -93,39 +81,21 @@ export class CongestionController {
   /** The queue that we see; for statistics and tests. */
   readonly queue: QueueDelay;
   readonly loss: LossFloor;
-  /** Greatest delivery rate of the last 2 to 4 seconds. */
-  readonly rate: Float64Array;
-
+  readonly #rate: RateWindow;
+  readonly #step: WindowStep;
+  readonly #competitor: Competitor;
   readonly #budget: RealTimeBudget;
   readonly #bulk: Uint8Array;
   readonly #bulkEndedAt: Float64Array;
-  readonly #ratePrevious: Float64Array;
-  readonly #rateNow: Float64Array;
-  readonly #rateTurnsAt: Float64Array;
   readonly #roundStartedAt: Float64Array;
   /** When the window was last cut; packets sent before tell nothing about the cut. */
   readonly #cutAt: Float64Array;
   /** 1 from a cut until a packet that was sent after it is acknowledged. */
   readonly #cutPending: Uint8Array;
   readonly #roundsSinceCut: Uint8Array;
-  /** Rounds without a queue: see CALM_ROUNDS. */
-  readonly #calmRounds: Uint8Array;
-  readonly #step: Float64Array;
   /** Best rate of start-up and rounds since it grew. */
   readonly #plateauRate: Float64Array;
   readonly #plateauRounds: Uint8Array;
-  /** Yields in a row that did not empty the queue, the queue after the last of them, and how many were alike. */
-  readonly #yields: Uint8Array;
-  readonly #yieldQueue: Float64Array;
-  readonly #flatYields: Uint8Array;
-  /** The window before the first of those yields, or before a test. */
-  readonly #savedCwnd: Float64Array;
-  readonly #competedAt: Float64Array;
-  readonly #testAt: Float64Array;
-  readonly #testing: Uint8Array;
-  /** Greatest queue since the last test. */
-  readonly #queueMax: Float64Array;
-
   constructor(connections: number) {
     const column = (): Float64Array => new Float64Array(connections);
     const small = (): Uint8Array => new Uint8Array(connections);
@@ -133,47 +103,31 @@ export class CongestionController {
     this.pacingBytesPerSecond = column();
     this.queue = new QueueDelay(connections);
     this.loss = new LossFloor(connections);
+    this.#rate = new RateWindow(connections);
+    this.#step = new WindowStep(connections);
+    this.#competitor = new Competitor(connections);
     this.#budget = new RealTimeBudget(connections);
     this.budgetBytesPerSecond = this.#budget.bytesPerSecond;
     this.mode = small();
-    this.rate = column();
     this.#bulk = small();
     this.#bulkEndedAt = column();
-    this.#ratePrevious = column();
-    this.#rateNow = column();
-    this.#rateTurnsAt = column();
     this.#roundStartedAt = column();
     this.#cutAt = column();
     this.#cutPending = small();
     this.#roundsSinceCut = small();
-    this.#calmRounds = small();
-    this.#step = column();
     this.#plateauRate = column();
     this.#plateauRounds = small();
-    this.#yields = small();
-    this.#yieldQueue = column();
-    this.#flatYields = small();
-    this.#savedCwnd = column();
-    this.#competedAt = column();
-    this.#testAt = column();
-    this.#testing = small();
-    this.#queueMax = column();
   }
 
   /** A new connection, or a new path. Whether bulk is active stays. */
   reset(connection: number, now: Micros): void {
     this.cwndBytes[connection] = CWND_INITIAL_BYTES;
-    this.rate[connection] = 0;
-    this.#ratePrevious[connection] = 0;
-    this.#rateNow[connection] = 0;
-    this.#rateTurnsAt[connection] = 0;
     this.#bulkEndedAt[connection] = now;
     this.#roundStartedAt[connection] = now;
-    this.#savedCwnd[connection] = 0;
-    this.#competedAt[connection] = -COMPETITOR_MEMORY_MICROS;
-    this.#testing[connection] = 0;
     this.#cutAt[connection] = 0;
     this.#cutPending[connection] = 0;
+    this.#rate.reset(connection);
+    this.#competitor.reset(connection);
     this.queue.reset(connection);
     this.loss.reset(connection);
     this.#budget.reset(connection, now);
@@ -188,7 +142,7 @@ export class CongestionController {
       const smoothed = sample.smoothedRttMicros > 0 ? sample.smoothedRttMicros : sample.rttMicros;
       this.queue.onRtt(connection, sample.rttMicros, smoothed, this.mode[connection] === COMPETING, now);
     }
-    this.#foldRate(connection, sample);
+    this.#rate.onRate(connection, sample.deliveryRate, now);
     this.loss.count(connection, sample.ackedPackets, sample.lostPackets);
     if (sample.ackedPackets > 0) {
       if (this.#cutPending[connection] === 1 && sample.newestSentAt > this.#cutAt[connection]!) {
@@ -215,12 +169,10 @@ export class CongestionController {
   /** Persistent congestion (RFC 9002 7.6): nothing got through for several timeouts, so nothing that was known counts. */
   onTimeout(connection: number, now: Micros): void {
     this.cwndBytes[connection] = CWND_MIN_BYTES;
-    this.rate[connection] = 0;
-    this.#ratePrevious[connection] = 0;
-    this.#rateNow[connection] = 0;
-    this.#testing[connection] = 0;
     this.#cutAt[connection] = now;
     this.#cutPending[connection] = 0;
+    this.#rate.reset(connection);
+    this.#competitor.reset(connection);
     this.queue.reset(connection);
     this.#budget.onTimeout(connection);
     this.#startUp(connection);
@@ -246,23 +198,8 @@ export class CongestionController {
     this.mode[connection] = STARTUP;
     this.#plateauRate[connection] = 0;
     this.#plateauRounds[connection] = 0;
-    this.#yields[connection] = 0;
-    this.#flatYields[connection] = 0;
-    this.#calmRounds[connection] = 0;
     this.#roundsSinceCut[connection] = 0;
-    this.#step[connection] = PACKET_BYTES;
-  }
-
-  #foldRate(connection: number, sample: AckSample): void {
-    const rate = sample.deliveryRate;
-    if (rate <= 0) return;
-    if (sample.now >= this.#rateTurnsAt[connection]!) {
-      this.#ratePrevious[connection] = this.#rateNow[connection]!;
-      this.#rateNow[connection] = 0;
-      this.#rateTurnsAt[connection] = sample.now + RATE_TURN_MICROS;
-    }
-    if (rate > this.#rateNow[connection]!) this.#rateNow[connection] = rate;
-    this.rate[connection] = Math.max(this.#rateNow[connection]!, this.#ratePrevious[connection]!);
+    this.#step.reset(connection);
   }
 
   #endRound(connection: number, sample: AckSample): void {
@@ -271,8 +208,8 @@ export class CongestionController {
     if (this.#roundsSinceCut[connection]! < 255) this.#roundsSinceCut[connection]!++;
     if (!this.#used(connection, sample)) return;
     if (this.mode[connection] === STARTUP) {
-      if (this.rate[connection]! > PLATEAU_GROWTH * this.#plateauRate[connection]!) {
-        this.#plateauRate[connection] = this.rate[connection]!;
+      if (this.#rate.greatest[connection]! > PLATEAU_GROWTH * this.#plateauRate[connection]!) {
+        this.#plateauRate[connection] = this.#rate.greatest[connection]!;
         this.#plateauRounds[connection] = 0;
       } else this.#plateauRounds[connection]!++;
       return;
@@ -288,19 +225,10 @@ export class CongestionController {
     return before >= share * this.cwndBytes[connection]!;
   }
 
-  /** Bytes that the window grows by in a round of DELAY. */
   #setStep(connection: number): void {
-    const cwnd = this.cwndBytes[connection]!;
-    const rtt = this.queue.baseMicros[connection]!;
-    const far = Math.min(2, Math.max(0.25, rtt / STEP_RTT_MICROS));
-    const plain = PACKET_BYTES * Math.sqrt(cwnd / STEP_CWND_BYTES) * far;
-    if (this.queue.queueMicros[connection]! > this.#target(connection) / 2) this.#calmRounds[connection] = 0;
-    else if (this.#calmRounds[connection]! < 255) this.#calmRounds[connection]!++;
-    if (this.#calmRounds[connection]! <= CALM_ROUNDS) this.#step[connection] = plain;
-    else {
-      const grown = this.#step[connection]! * CALM_GROWTH;
-      this.#step[connection] = Math.max(plain, Math.min(grown, CALM_STEP_MAX * cwnd));
-    }
+    const lossy = this.loss.smoothed[connection]! > this.loss.floor[connection]! + CALM_LOSS;
+    const calm = !lossy && this.queue.queueMicros[connection]! <= this.#target(connection) / 2;
+    this.#step.endRound(connection, this.cwndBytes[connection]!, this.queue.baseMicros[connection]!, calm);
   }
 
   #target(connection: number): number {
@@ -317,8 +245,7 @@ export class CongestionController {
       this.mode[connection] = DELAY;
       const base = this.queue.baseMicros[connection]!;
       // What was delivered, and what was lost on the way, over an empty path.
-      const sent = this.rate[connection]! / (1 - Math.min(0.5, this.loss.smoothed[connection]!));
-      this.#savedCwnd[connection] = this.cwndBytes[connection]!;
+      const sent = this.#rate.greatest[connection]! / (1 - Math.min(0.5, this.loss.smoothed[connection]!));
       this.#setCwnd(connection, Math.min(this.cwndBytes[connection]!, (sent * base) / SECOND_MICROS));
       this.#cut(connection, CUT_SHARE, sample.now);
       return;
@@ -337,8 +264,7 @@ export class CongestionController {
         this.#yield(connection, queue, target, sample.now);
         return;
       }
-      this.#yields[connection] = 0;
-      this.#flatYields[connection] = 0;
+      this.#competitor.drained(connection);
     }
     if (
       this.loss.smoothed[connection]! > this.loss.clear[connection]! &&
@@ -349,7 +275,7 @@ export class CongestionController {
     }
     if (this.#used(connection, sample)) {
       const cwnd = this.cwndBytes[connection]!;
-      this.#grow(connection, cwnd + (this.#step[connection]! * sample.ackedBytes) / cwnd, CWND_GAIN);
+      this.#grow(connection, cwnd + (this.#step.bytes[connection]! * sample.ackedBytes) / cwnd, CWND_GAIN);
     }
   }
 
@@ -360,16 +286,7 @@ export class CongestionController {
       this.queue.settled[connection] = 0;
       return;
     }
-    if (this.#yields[connection] === 0) this.#savedCwnd[connection] = this.cwndBytes[connection]!;
-    else if (this.#flat(connection, queue)) {
-      this.#setCwnd(connection, this.#savedCwnd[connection]!);
-      this.#adopt(connection, now);
-      return;
-    }
-    this.#yieldQueue[connection] = queue;
-    this.#yields[connection]!++;
-    const recently = now - this.#competedAt[connection]! < COMPETITOR_MEMORY_MICROS;
-    if (this.#yields[connection]! > (recently ? YIELDS_TO_COMPETE_AGAIN : YIELDS_TO_COMPETE)) {
+    if (!this.#competitor.mayYield(connection, this.cwndBytes[connection]!, now)) {
       this.#compete(connection, now);
       return;
     }
@@ -378,102 +295,71 @@ export class CongestionController {
     this.#cut(connection, queue > 4 * target ? share : Math.max(CUT_MIN, share), now);
   }
 
-  /** Whether the queue after this yield is the one after the yields before: then it is no queue. */
-  #flat(connection: number, queue: number): boolean {
-    const difference = Math.abs(queue - this.#yieldQueue[connection]!);
-    if (difference > FLAT_MICROS) this.#flatYields[connection] = 0;
-    else this.#flatYields[connection]!++;
-    return this.#flatYields[connection]! >= FLAT_YIELDS;
-  }
-
-  #adopt(connection: number, now: Micros): void {
-    this.queue.adopt(connection, now);
-    this.#yields[connection] = 0;
-    this.#flatYields[connection] = 0;
-    this.#cutAt[connection] = now;
-    this.#cutPending[connection] = 1;
-  }
-
   #compete(connection: number, now: Micros): void {
     this.mode[connection] = COMPETING;
-    this.#setCwnd(connection, this.#savedCwnd[connection]!);
-    this.#competedAt[connection] = now;
-    this.#testAt[connection] = now + TEST_MICROS;
-    this.#testing[connection] = 0;
-    this.#yields[connection] = 0;
-    this.#queueMax[connection] = 0;
-    this.#cutAt[connection] = now;
-    this.#cutPending[connection] = 1;
+    this.#competitor.met(connection, now);
+    this.#setCwnd(connection, this.#competitor.savedCwndBytes[connection]!);
+    this.#lookAfter(connection, now);
     this.loss.answered(connection);
   }
 
   #competingAck(connection: number, sample: AckSample): void {
+    const competitor = this.#competitor;
+    if (this.#cutPending[connection] === 1) return;
     const queue = this.queue.queueMicros[connection]!;
-    const now = sample.now;
-    if (queue > this.#queueMax[connection]!) this.#queueMax[connection] = queue;
-    if (this.#testing[connection] === 1) {
-      if (this.#cutPending[connection] === 0 && this.queue.settled[connection] === 1)
-        this.#endTest(connection, queue, now);
+    if (competitor.testing[connection] === 1) {
+      if (this.queue.settled[connection] === 1) this.#endTest(connection, queue, sample.now);
       return;
     }
-    if (this.#cutPending[connection] === 0 && this.loss.roundAbove(connection)) {
+    if (this.loss.roundAbove(connection)) {
       this.loss.answered(connection);
-      this.#cut(connection, 0.5, now);
+      this.#cut(connection, LOSS_CUT_COMPETING, sample.now);
       return;
     }
-    const used = this.#used(connection, sample);
-    if (
-      now >= this.#testAt[connection]! &&
-      this.#cutPending[connection] === 0 &&
-      queue >= this.#queueMax[connection]! / 2
-    ) {
+    const cwnd = this.cwndBytes[connection]!;
+    if (competitor.testDue(connection, queue, sample.now)) {
       const base = this.queue.baseMicros[connection]!;
-      this.#savedCwnd[connection] = this.cwndBytes[connection]!;
-      this.#testing[connection] = 1;
-      this.#cut(connection, (CUT_SHARE * base) / (base + queue), now);
+      competitor.beginTest(connection, cwnd);
+      this.#cut(connection, (CUT_SHARE * base) / (base + queue), sample.now);
       return;
     }
-    if (used) {
-      const cwnd = this.cwndBytes[connection]!;
-      this.#setCwnd(connection, cwnd + (PACKET_BYTES * sample.ackedBytes) / cwnd);
+    if (this.#used(connection, sample)) this.#setCwnd(connection, cwnd + (PACKET_BYTES * sample.ackedBytes) / cwnd);
+  }
+
+  #endTest(connection: number, queue: number, now: Micros): void {
+    const verdict = this.#competitor.endTest(connection, queue, this.#target(connection), now);
+    if (verdict === ALONE) {
+      this.mode[connection] = DELAY;
+      return;
+    }
+    // What the test took is given back.
+    this.#setCwnd(connection, this.#competitor.savedCwndBytes[connection]!);
+    if (verdict === LONGER_PATH) {
+      this.mode[connection] = DELAY;
+      this.queue.adopt(connection, now);
+      this.#lookAfter(connection, now);
     }
   }
 
-  /** We yielded once: an empty queue says that we are alone, the same queue as last time that the path is longer. */
-  #endTest(connection: number, queue: number, now: Micros): void {
-    this.#testing[connection] = 0;
-    this.#testAt[connection] = now + TEST_MICROS;
-    if (queue <= this.#target(connection)) {
-      this.mode[connection] = DELAY;
-      this.#yields[connection] = 0;
-      this.#flatYields[connection] = 0;
-      this.#competedAt[connection] = now;
-      return;
-    }
-    if (this.#flat(connection, queue)) {
-      this.#adopt(connection, now);
-      this.mode[connection] = DELAY;
-      return;
-    }
-    this.#yieldQueue[connection] = queue;
-    this.#queueMax[connection] = queue;
-    this.#setCwnd(connection, this.#savedCwnd[connection]!);
+  /** Only what is sent from now on counts for the queue. */
+  #lookAfter(connection: number, now: Micros): void {
+    this.#cutAt[connection] = now;
+    this.#cutPending[connection] = 1;
   }
 
   #cut(connection: number, share: number, now: Micros): void {
     this.#setCwnd(connection, this.cwndBytes[connection]! * share);
-    this.#cutAt[connection] = now;
-    this.#cutPending[connection] = 1;
+    this.#lookAfter(connection, now);
     this.#roundsSinceCut[connection] = 0;
-    this.#calmRounds[connection] = 0;
+    this.#step.reset(connection);
     this.#setStep(connection);
   }
 
   /** Grows to `bytes`, but not beyond what the greatest delivery rate can use: windows that nothing holds back run away. */
   #grow(connection: number, bytes: number, gain: number): void {
     const rtt = this.queue.baseMicros[connection]! + this.#target(connection);
-    const lossy = 1 - Math.min(0.5, this.loss.smoothed[connection]!);
-    const bound = (gain * this.rate[connection]! * rtt) / (SECOND_MICROS * lossy) + CWND_INITIAL_BYTES;
+    const lossy = 1 - this.loss.floor[connection]!;
+    const bound = (gain * this.#rate.greatest[connection]! * rtt) / (SECOND_MICROS * lossy) + CWND_MIN_BYTES;
     const cwnd = this.cwndBytes[connection]!;
     if (bytes > cwnd) this.#setCwnd(connection, Math.max(cwnd, Math.min(bytes, bound)));
   }

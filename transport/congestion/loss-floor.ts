@@ -7,6 +7,8 @@
 
 import type { Micros } from '../../sys/api.ts';
 
+/** A round counts when it has this many packets; one with fewer is joined to the next. One packet of five is not 20 %. */
+const ROUND_PACKETS = 40;
 /** Weight of a round in the smoothed loss: about the last four rounds. */
 const SMOOTHING = 0.25;
 /** Rounds before the smoothed loss may become the floor. */
@@ -16,6 +18,8 @@ const FLOOR_TURN_MICROS = 10_000_000;
 /** What is clearly above a known floor: twice the floor and 4 %, five standard deviations of 200 packets at 10 %. */
 const CLEAR_FACTOR = 2;
 const CLEAR_MARGIN = 0.04;
+/** More than this is no path that a game can be played on, but a queue so short that it cannot be seen. */
+const FLOOR_MAX = 0.12;
 /** Clear when no floor is known: more than the 10 % of random loss that must be survived. */
 const CLEAR_UNKNOWN = 0.18;
 const NONE = 1;
@@ -27,6 +31,8 @@ export class LossFloor {
   readonly clear: Float64Array;
   /** What the path loses by itself, as far as known. */
   readonly floor: Float64Array;
+  /** Counts changes of `smoothed`, modulo 256: so that one is not answered twice. */
+  readonly folds: Uint8Array;
   readonly #least: Float64Array;
   readonly #leastPrevious: Float64Array;
   readonly #turnsAt: Float64Array;
@@ -38,6 +44,7 @@ export class LossFloor {
     this.smoothed = new Float64Array(connections);
     this.clear = new Float64Array(connections);
     this.floor = new Float64Array(connections);
+    this.folds = new Uint8Array(connections);
     this.#least = new Float64Array(connections);
     this.#leastPrevious = new Float64Array(connections);
     this.#turnsAt = new Float64Array(connections);
@@ -78,12 +85,13 @@ export class LossFloor {
     this.#lost[connection] = 0;
   }
 
-  /** Folds the round into the average and the floor. */
+  /** A round has ended: folds it, if it is large enough, into the average and the floor. */
   endRound(connection: number, now: Micros): void {
     const lost = this.#lost[connection]!;
     const packets = lost + this.#acked[connection]!;
+    if (packets < ROUND_PACKETS) return;
     this.answered(connection);
-    if (packets === 0) return;
+    this.folds[connection]!++;
     const share = lost / packets;
     const rounds = this.#rounds[connection]!;
     // The mean of the first rounds, then an average that forgets.
@@ -99,7 +107,7 @@ export class LossFloor {
       this.#least[connection] = smoothed;
       this.#turnsAt[connection] = now + FLOOR_TURN_MICROS;
     } else if (smoothed < this.#least[connection]!) this.#least[connection] = smoothed;
-    const floor = Math.min(this.#least[connection]!, this.#leastPrevious[connection]!);
+    const floor = Math.min(this.#least[connection]!, this.#leastPrevious[connection]!, FLOOR_MAX);
     this.floor[connection] = floor;
     this.clear[connection] = CLEAR_FACTOR * floor + CLEAR_MARGIN;
   }
