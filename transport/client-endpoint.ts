@@ -123,6 +123,10 @@ class Ascent implements NetcodeClientSink {
 
   disconnect(reason: DisconnectReason): void {
     this.#connections.close(SERVER, this.now);
-    this.sink.disconnect(reason);
+    try {
+      this.#connections.drain(this.sink); // what became of its messages comes before the end
+    } finally {
+      this.sink.disconnect(reason);
+    }
   }
 }

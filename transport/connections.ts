@@ -99,6 +99,7 @@ export class Connections implements FateSink, FrameTaker, FramesSink {
   readonly payloadBytesSent: Float64Array;
   readonly ackOnlyPackets: Float64Array;
   readonly packetsReceived: Float64Array;
+  readonly payloadBytesReceived: Float64Array;
   readonly #session: Session;
   readonly #rng: Rng;
   readonly #control: ControlFrames;
@@ -141,6 +142,7 @@ export class Connections implements FateSink, FrameTaker, FramesSink {
     this.payloadBytesSent = new Float64Array(connections);
     this.ackOnlyPackets = new Float64Array(connections);
     this.packetsReceived = new Float64Array(connections);
+    this.payloadBytesReceived = new Float64Array(connections);
     this.#isOpen = new Uint8Array(connections);
     this.#probes = new Uint8Array(connections);
     this.#untilSkip = new Int32Array(connections);
@@ -162,6 +164,8 @@ export class Connections implements FateSink, FrameTaker, FramesSink {
     this.payloadBytesSent[c] = 0;
     this.ackOnlyPackets[c] = 0;
     this.packetsReceived[c] = 0;
+    this.payloadBytesReceived[c] = 0;
+    this.builder.packer.reset(c);
     this.#probes[c] = 0;
     this.#untilSkip[c] = this.#drawSkip();
     this.#ready.add(c);
@@ -205,6 +209,7 @@ export class Connections implements FateSink, FrameTaker, FramesSink {
   receive(c: number, bytes: Uint8Array, offset: number, length: number, now: Micros, sink: MessageSink): boolean {
     if (this.#isOpen[c] === 0) return true;
     this.packetsReceived[c] = this.packetsReceived[c]! + 1;
+    this.payloadBytesReceived[c] = this.payloadBytesReceived[c]! + length;
     const answer = this.frames.read(c, bytes, offset, length, sink, now);
     if (answer === VIOLATION) return false;
     if (answer === TAKEN && this.#isOpen[c] === 1) {

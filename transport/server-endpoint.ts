@@ -139,6 +139,10 @@ class Ascent implements NetcodeServerSink {
 
   disconnect(connection: number, reason: DisconnectReason): void {
     this.#connections.close(connection, this.now);
-    this.sink.disconnect(connection, reason);
+    try {
+      this.#connections.drain(this.sink); // what became of its messages comes before the end
+    } finally {
+      this.sink.disconnect(connection, reason);
+    }
   }
 }
