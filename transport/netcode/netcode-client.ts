@@ -15,6 +15,7 @@ import {
   sameAddress,
 } from '../../sys/api.ts';
 import type { DisconnectCode, DisconnectReason, Endpoint } from '../endpoint.ts';
+import { ClientPackets } from './client-packets.ts';
 import {
   CLIENT_CONNECTED,
   CLIENT_DENIED,
@@ -51,14 +52,13 @@ import {
   PACKET_KEEP_ALIVE,
   PACKET_PAYLOAD,
   PACKET_REASON,
-  PACKET_RESPONSE,
   PacketHeader,
 } from './packets.ts';
 import { encodeReason, readReason } from './reason.ts';
 import { REPLAY_WINDOW_DEFAULT } from './replay-window.ts';
-import { copyAddress, putData, Sessions } from './sessions.ts';
+import { copyAddress, Sessions } from './sessions.ts';
 import type { NetcodeClientSink } from './sinks.ts';
-import { DISCONNECT_PACKETS, FAREWELL_PACKETS, KEEP_ALIVE_MICROS } from './timing.ts';
+import { KEEP_ALIVE_MICROS } from './timing.ts';
 
 export type { NetcodeClientSink } from './sinks.ts';
 
@@ -73,7 +73,6 @@ const RETRY_MICROS = 100_000;
 const RETRY_JITTER_MICROS = 10_000;
 const SECOND_MICROS = 1_000_000;
 const ROW = 0;
-const NO_DATA: Uint8Array = new Uint8Array(0);
 
 export class NetcodeClient implements Endpoint<NetcodeClientSink> {
   /** Datagrams that were not taken, by reason. Live. */
@@ -90,6 +89,7 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
   readonly #events = new EventQueue(64);
   readonly #header = new PacketHeader();
   readonly #attempt = new ConnectAttempt();
+  readonly #packets: ClientPackets;
   /** Element 0: the time of the call that is running. 1: when the next request or response is due. */
   readonly #times: Float64Array = new Float64Array(2);
   #state = CLIENT_DISCONNECTED;
@@ -98,14 +98,13 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
   #reason: DisconnectReason | null = null;
   /** What the server said last when it sent us away, until the next server is tried. */
   #refusal: DisconnectReason | null = null;
-  #farewell: Uint8Array | null = null;
-  #farewellLeft = 0;
 
   constructor(options: NetcodeClientOptions, aead: Aead, rng: Rng) {
     this.#aead = aead;
     this.#rng = rng;
     this.#sessions = new Sessions(1, 1, options.replayWindowSize ?? REPLAY_WINDOW_DEFAULT, aead);
     this.writtenNumber = this.#sessions.writtenNumber;
+    this.#packets = new ClientPackets(this.#sessions, this.#attempt);
   }
 
   /** The state's number in the standard: CLIENT_TOKEN_EXPIRED (-6) .. CLIENT_CONNECTED (3). */
@@ -139,7 +138,7 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
   connect(token: Uint8Array, now: Micros): void {
     const sessions = this.#sessions;
     this.#events.clear();
-    this.#farewellLeft = 0;
+    this.#packets.farewellLeft = 0;
     this.#refusal = null;
     sessions.freeKeys(ROW);
     const newKeys = this.#attempt.begin(token, now);
@@ -163,10 +162,7 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
     if (this.#state <= CLIENT_DISCONNECTED) return;
     this.#times[0] = now;
     // Before the challenge the server knows nothing that could be ended.
-    if (this.#state >= CLIENT_SENDING_RESPONSE) {
-      this.#farewell = encodeReason(code, text);
-      this.#farewellLeft = FAREWELL_PACKETS;
-    }
+    if (this.#state >= CLIENT_SENDING_RESPONSE) this.#packets.sayFarewell(encodeReason(code, text));
     this.#end(CLIENT_DISCONNECTED, { code, side: 'local', text });
   }
 
@@ -217,16 +213,16 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
   }
 
   transmit(batch: DatagramBatch, now: Micros): void {
-    this.#writeFarewell(batch, now);
+    this.#packets.writeFarewell(batch, now);
     if (this.#state <= CLIENT_DISCONNECTED || batch.full || now < this.#nextSendAt()) return;
-    if (this.#state === CLIENT_SENDING_REQUEST) this.#writeRequest(batch, now);
-    else if (this.#state === CLIENT_SENDING_RESPONSE) this.#write(batch, PACKET_RESPONSE, this.#attempt.challenge, now);
-    else this.#writeKeepAlive(batch, now);
+    if (this.#state === CLIENT_SENDING_REQUEST) this.#packets.writeRequest(batch, now);
+    else if (this.#state === CLIENT_SENDING_RESPONSE) this.#packets.writeResponse(batch, now);
+    else this.#packets.writeKeepAlive(batch, now);
     this.#times[1] = now + RETRY_MICROS + (this.#rng.u32() % RETRY_JITTER_MICROS);
   }
 
   deadline(): Micros {
-    if (this.#farewellLeft > 0 || this.#events.count > 0) return 0;
+    if (this.#packets.farewellLeft > 0 || this.#events.count > 0) return 0;
     if (this.#state <= CLIENT_DISCONNECTED) return NEVER;
     let deadline = this.#nextSendAt();
     const timeout = this.#sessions.timeoutMicros[ROW]!;
@@ -329,31 +325,5 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
     this.#state = state;
     this.#reason = reason;
     this.#events.push(EVENT_DISCONNECT, ROW);
-  }
-
-  #writeRequest(batch: DatagramBatch, now: Micros): void {
-    this.#attempt.writeRequest(batch);
-    this.#sessions.skipNumber(ROW); // requests count too, as in the reference
-    this.#sessions.lastSentAt[ROW] = now;
-  }
-
-  #writeKeepAlive(batch: DatagramBatch, now: Micros): void {
-    const at = batch.home(batch.count);
-    batch.arena.fill(0, at, at + KEEP_ALIVE_DATA_BYTES); // a client has nothing to say in it
-    batch.length[batch.count] = KEEP_ALIVE_DATA_BYTES;
-    this.#sessions.writePacket(batch, ROW, PACKET_KEEP_ALIVE, now);
-  }
-
-  #write(batch: DatagramBatch, type: number, data: Uint8Array, now: Micros): void {
-    putData(batch, data);
-    this.#sessions.writePacket(batch, ROW, type, now);
-  }
-
-  #writeFarewell(batch: DatagramBatch, now: Micros): void {
-    while (this.#farewellLeft > 0 && !batch.full) {
-      if (this.#farewellLeft > DISCONNECT_PACKETS) this.#write(batch, PACKET_REASON, this.#farewell!, now);
-      else this.#write(batch, PACKET_DISCONNECT, NO_DATA, now);
-      this.#farewellLeft--;
-    }
   }
 }
