@@ -110,6 +110,9 @@ class Ascent implements NetcodeClientSink, FrameSink {
     if (!readFrames(this, 0, bytes, offset, length)) this.malformedPayloads++;
   }
 
+  /** Nothing here knows yet what the path was like. */
+  path(): void {}
+
   messageFrame(_connection: number, channel: number, bytes: Uint8Array, offset: number, length: number): void {
     this.sink.message(channel, bytes, offset, length);
   }

@@ -19,6 +19,8 @@ export interface ServerSink {
   connect(connection: number): void;
   /** `bytes` are borrowed until the callback returns. */
   message(connection: number, channel: number, bytes: Uint8Array, offset: number, length: number): void;
+  /** The client has another address from here on: `netcode.addressOf`. */
+  path(connection: number): void;
   disconnect(connection: number, reason: DisconnectReason): void;
 }
 
@@ -119,6 +121,10 @@ class Ascent implements NetcodeServerSink, FrameSink {
 
   payload(connection: number, bytes: Uint8Array, offset: number, length: number): void {
     if (!readFrames(this, connection, bytes, offset, length)) this.malformedPayloads++;
+  }
+
+  path(connection: number): void {
+    this.sink.path(connection);
   }
 
   messageFrame(connection: number, channel: number, bytes: Uint8Array, offset: number, length: number): void {

@@ -4,7 +4,7 @@
  *
  *     ServerIntake with PacketHeader (the clear bytes) -> ServerHandshakes with RequestGate (who may come in) ->
  *     ServerSessions (rows, tables) -> Sessions (keys, replay, open and seal) -> EventQueue (to the game) ...
- *     Outbox -> ServerAnswers (from the endpoint), ServerEndings (how a connection leaves)
+ *     Outbox -> ServerAnswers (from the endpoint), ServerEndings (how a connection leaves), ServerPaths (how it moves)
  *
  * Receiving and sending payloads allocates nothing.
  */
@@ -13,10 +13,11 @@ import { ADDRESS_BYTES, type Aead, type DatagramBatch, type Micros, type Rng } f
 import { DueWheel } from '../due-wheel.ts';
 import type { DisconnectCode, Endpoint } from '../endpoint.ts';
 import { ChallengeBook } from './challenge.ts';
+import { ConnectionIds } from './connection-ids.ts';
 import { ACCEPTED, countDrop, type DropCounters, dropCounters } from './drop-counters.ts';
-import { EVENT_ADMIT, EVENT_CONNECT, EVENT_DISCONNECT, EVENT_PAYLOAD, EventQueue } from './event-queue.ts';
+import { EVENT_ADMIT, EVENT_CONNECT, EVENT_DISCONNECT, EVENT_PATH, EVENT_PAYLOAD, EventQueue } from './event-queue.ts';
 import { KeepAlives } from './keep-alive.ts';
-import { Outbox, OWES_WELCOME } from './outbox.ts';
+import { Outbox, OWES_PATH, OWES_WELCOME } from './outbox.ts';
 import { PACKET_PAYLOAD, TAG_BYTES, USER_DATA_BYTES } from './packets.ts';
 import { encodeReason } from './reason.ts';
 import { RequestGate } from './request-gate.ts';
@@ -25,6 +26,7 @@ import { ServerEndings } from './server-endings.ts';
 import { ServerHandshakes } from './server-handshakes.ts';
 import { ServerIntake } from './server-intake.ts';
 import { checkPrivateKeys, type NetcodeServerOptions, type ServerSettings, serverSettings } from './server-options.ts';
+import { ServerPaths } from './server-paths.ts';
 import { CLIENT_ID_BYTES, CONFIRMED, PENDING, ServerSessions, UNCONFIRMED } from './server-sessions.ts';
 import type { NetcodeServerSink } from './sinks.ts';
 
@@ -52,7 +54,11 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
   readonly #wheel: DueWheel;
   readonly #events: EventQueue;
   readonly #endings: ServerEndings;
+  readonly #ids: ConnectionIds;
+  readonly #paths: ServerPaths;
   readonly #intake: ServerIntake;
+  /** Of the call that is running. 0: `now`. 1: unix seconds. */
+  readonly #times: Float64Array = new Float64Array(2);
 
   /**
    * @param rng for the challenge key, the hash tables' secrets and the first packet numbers
@@ -82,18 +88,31 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
       this.#outbox,
       this.#wheel,
     );
-    this.#endings = new ServerEndings(this.#rows, this.#outbox, this.#wheel, this.#events);
+    this.#times[0] = now;
+    this.#times[1] = unixSeconds;
+    this.#ids = new ConnectionIds(settings.maxClients, settings.workerNumber, rng);
+    this.#paths = new ServerPaths(
+      this.#rows,
+      this.#ids,
+      this.#handshakes,
+      this.#outbox,
+      this.#events,
+      aead,
+      rng,
+      this.#times,
+    );
+    this.#endings = new ServerEndings(this.#rows, this.#paths, this.#outbox, this.#wheel, this.#events);
     this.#intake = new ServerIntake(
       settings,
       aead,
       this.#rows,
       this.#handshakes,
+      this.#paths,
       this.#endings,
       this.#wheel,
       this.#events,
+      this.#times,
     );
-    this.#intake.times[0] = now;
-    this.#intake.times[1] = unixSeconds;
   }
 
   /** Replaces the private keys: one, or two while tokens of the old one are about, the newer first. */
@@ -103,8 +122,8 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
 
   receive(batch: DatagramBatch, now: Micros, unixSeconds: number): void {
     this.#events.checkDrained(now);
-    this.#intake.times[0] = now;
-    this.#intake.times[1] = unixSeconds;
+    this.#times[0] = now;
+    this.#times[1] = unixSeconds;
     for (let slot = 0; slot < batch.count; slot++) {
       const code = this.#intake.receive(batch, slot);
       if (code === ACCEPTED) this.accepted++;
@@ -128,6 +147,9 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
         case EVENT_CONNECT:
           sink.connect(connection);
           break;
+        case EVENT_PATH:
+          sink.path(connection, events.length[i] === 1);
+          break;
         case EVENT_DISCONNECT:
           this.#endings.tell(connection);
           sink.disconnect(connection, this.#rows.reason[connection]!);
@@ -145,6 +167,7 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     const outbox = this.#outbox;
     while (outbox.count > 0 && !batch.full) {
       const row = outbox.first();
+      if (outbox.owes[row]! & OWES_PATH) this.#paths.write(batch, row, now);
       this.#answers.write(batch, row, now);
       if (outbox.owes[row] !== 0) return; // no room for the rest
       outbox.shift();
@@ -210,6 +233,19 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     else if (state !== CONFIRMED) return false;
     this.#rows.sessions.writePacket(batch, connection, PACKET_PAYLOAD, now);
     return true;
+  }
+
+  /**
+   * Makes a connection id and writes its 8 bytes at `into[at ..]`, for the layer above to carry to the client (`storeId`).
+   * Under it the client is found when its address changes. False when the connection has as many as it may, or is none.
+   */
+  issueId(connection: number, into: Uint8Array, at: number): boolean {
+    return this.isConnected(connection) && this.#ids.issue(connection, into, at);
+  }
+
+  /** How many more ids the connection should be given: 3 at first, one more after a move. */
+  idsWanted(connection: number): number {
+    return this.isConnected(connection) ? this.#ids.wanted(connection) : 0;
   }
 
   isConnected(connection: number): boolean {

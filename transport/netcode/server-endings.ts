@@ -4,18 +4,21 @@ import type { DueWheel } from '../due-wheel.ts';
 import type { DisconnectReason } from '../endpoint.ts';
 import { EVENT_DISCONNECT, type EventQueue } from './event-queue.ts';
 import type { Outbox } from './outbox.ts';
+import type { ServerPaths } from './server-paths.ts';
 import { ENDING, type ServerSessions } from './server-sessions.ts';
 
 export class ServerEndings {
   readonly #rows: ServerSessions;
+  readonly #paths: ServerPaths;
   readonly #outbox: Outbox;
   readonly #wheel: DueWheel;
   readonly #events: EventQueue;
   /** 1: the game has been told that the connection ended. */
   readonly #told: Uint8Array;
 
-  constructor(rows: ServerSessions, outbox: Outbox, wheel: DueWheel, events: EventQueue) {
+  constructor(rows: ServerSessions, paths: ServerPaths, outbox: Outbox, wheel: DueWheel, events: EventQueue) {
     this.#rows = rows;
+    this.#paths = paths;
     this.#outbox = outbox;
     this.#wheel = wheel;
     this.#events = events;
@@ -31,6 +34,7 @@ export class ServerEndings {
   end(connection: number, reason: DisconnectReason): void {
     this.#outbox.owes[connection] = 0;
     this.#wheel.cancel(connection);
+    this.#paths.forget(connection);
     this.#rows.end(connection, reason);
     this.#events.push(EVENT_DISCONNECT, connection);
   }
