@@ -50,6 +50,7 @@ import {
   PACKET_KEEP_ALIVE,
   PACKET_PATH,
   PACKET_PAYLOAD,
+  PACKET_PAYLOAD_WITH_ID,
   PACKET_REASON,
   PATH_FROM_SERVER_BYTES,
   PacketHeader,
@@ -212,11 +213,13 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
 
   /**
    * Seals the plaintext at `batch.home(batch.count)`, `batch.length[batch.count]` bytes (1 .. 1,200), and appends it to the
-   * batch as a payload. False when not connected; then nothing is appended.
+   * batch as a payload, with our connection id once we have moved. False when not connected; then nothing is appended.
    */
   writePayload(batch: DatagramBatch, _connection: number, now: Micros): boolean {
     if (this.#course.state !== CLIENT_CONNECTED) return false;
-    this.#sessions.writePacket(batch, ROW, PACKET_PAYLOAD, now);
+    const { id } = this.#path;
+    if (id === null) this.#sessions.writePacket(batch, ROW, PACKET_PAYLOAD, now);
+    else this.#sessions.writePacketWithId(batch, ROW, PACKET_PAYLOAD_WITH_ID, id, 0, now);
     return true;
   }
 
