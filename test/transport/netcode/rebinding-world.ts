@@ -1,16 +1,22 @@
 /** A pair with connection ids, whose client can be sent to another address; and a forger who has the client's keys. */
 
 import { chooseAead } from '../../../sys/aead/choose.ts';
-import { ADDRESS_BYTES, DatagramBatch } from '../../../sys/api.ts';
+import { type Aead, DatagramBatch } from '../../../sys/api.ts';
 import type { NetcodeClientOptions } from '../../../transport/netcode/netcode-client.ts';
 import type { NetcodeServerOptions } from '../../../transport/netcode/netcode-server.ts';
-import { associatedDataOf, CONNECTION_ID_BYTES } from '../../../transport/netcode/packets.ts';
+import {
+  associatedDataOf,
+  CLIENT_TAKES,
+  CONNECTION_ID_BYTES,
+  PacketHeader,
+} from '../../../transport/netcode/packets.ts';
 import { Sessions } from '../../../transport/netcode/sessions.ts';
 import { readConnectToken } from '../../../transport/netcode/token.ts';
 import {
   at,
   ClientStation,
   type Datagram,
+  fill,
   mint,
   PROTOCOL_ID,
   ServerStation,
@@ -112,13 +118,15 @@ export class Forger {
   readonly #sessions: Sessions;
   readonly #batch = DatagramBatch.allocate(1, SLOT_BYTES);
   readonly #server: Uint8Array;
+  readonly #aead: Aead;
 
   constructor({ token, server }: Pick<Pair, 'token' | 'server'>) {
     const { clientToServerKey, serverToClientKey } = readConnectToken(token)!;
-    this.#sessions = new Sessions(1, 1, 256, chooseAead(1, SLOT_BYTES));
+    this.#aead = chooseAead(1, SLOT_BYTES);
+    this.#sessions = new Sessions(1, 1, 256, this.#aead);
     this.#sessions.setKeys(0, clientToServerKey, serverToClientKey, associatedDataOf(PROTOCOL_ID));
     this.#sessions.nextLow[0] = 100_000;
-    this.#sessions.address.set(server.address, 0 * ADDRESS_BYTES);
+    this.#sessions.address.set(server.address);
     this.#server = server.address;
   }
 
@@ -132,5 +140,15 @@ export class Forger {
     this.#batch.length[0] = data.length;
     this.#sessions.writePacketWithId(this.#batch, 0, type, id, 0, 0);
     return { ...take(this.#batch, from, 0)[0]!, to: this.#server };
+  }
+
+  /** The data of a packet that the server sent to the client. */
+  open(datagram: Datagram): Uint8Array {
+    fill(this.#batch, [datagram]);
+    const header = new PacketHeader();
+    header.parse(datagram.bytes, 0, datagram.bytes.length, CLIENT_TAKES);
+    if (this.#sessions.openPacket(this.#batch, 0, header, 0) !== 0) throw new Error('it does not open');
+    this.#batch.count = 0;
+    return this.#aead.plaintext.slice(0, header.dataBytes);
   }
 }
