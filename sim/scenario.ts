@@ -4,9 +4,9 @@
 
 import type { GameModule, Host } from '../engine/host.ts';
 import type { Micros } from '../sys/api.ts';
+import type { DirectionOptions } from './direction-options.ts';
 import { openEngine } from './engine-host.ts';
 import type { SimHost } from './host.ts';
-import type { DirectionOptions } from './link.ts';
 import type { AeadFactory } from './sim-sys.ts';
 import { World } from './world.ts';
 

@@ -6,16 +6,19 @@
  */
 
 import { type Micros, NEVER } from '../sys/api.ts';
+import { Bottleneck, type BottleneckOptions } from './bottleneck.ts';
 import { EVENT_TIMER, EVENT_TURN } from './digest.ts';
+import type { DirectionOptions } from './direction-options.ts';
 import { afterNodeTurn, drainMicrotasks, Guard } from './guard.ts';
 import { HOSTS_MAX, type HostOptions, SimHost } from './host.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
-import type { DirectionOptions, LinkDirection } from './link.ts';
-import { Network, type NetworkStats } from './network.ts';
+import type { LinkDirection } from './link.ts';
+import { Network } from './network.ts';
 import { SimAead } from './sim-aead.ts';
 import type { AeadFactory } from './sim-sys.ts';
 import { Streams } from './streams.ts';
-import { DUE_ARRIVAL, DUE_TIMER, DUE_WAKE } from './timeline.ts';
+import { DUE_ARRIVAL, DUE_DEPARTURE, DUE_TIMER, DUE_WAKE } from './timeline.ts';
+import type { NetworkStats } from './transit.ts';
 
 /** Events between two looks at Node's own loop (signals, a progress bar): some milliseconds of work. */
 const EVENTS_PER_SLICE = 4_096;
@@ -42,6 +45,7 @@ export class World {
   readonly #guard: Guard;
   readonly #openAead: AeadFactory;
   readonly #hosts: Map<string, SimHost> = new Map();
+  readonly #bottlenecks: Map<string, Bottleneck> = new Map();
   #current: SimHost | null = null;
   #failure: { readonly error: unknown } | null = null;
   #running = false;
@@ -116,6 +120,19 @@ export class World {
   }
 
   /**
+   * A line with a queue that several directions share: name it in their options (`bottleneck`) and their flows compete.
+   * Throws RangeError when the name is taken or a number is out of its range.
+   */
+  bottleneck(name: string, options: BottleneckOptions): Bottleneck {
+    if (this.#bottlenecks.has(name)) {
+      throw new RangeError(`there is a bottleneck '${name}' already: names are unique`);
+    }
+    const made = new Bottleneck(name, options);
+    this.#bottlenecks.set(name, made);
+    return made;
+  }
+
+  /**
    * Runs `act` as code of `host` at world time `time`. When it throws, or the promise that it returns rejects, `run()`
    * ends with that error.
    */
@@ -167,6 +184,7 @@ export class World {
         }
         this.#countEvent(timeline.now);
         if (timeline.kind === DUE_ARRIVAL) this.#network.arrive(timeline.id);
+        else if (timeline.kind === DUE_DEPARTURE) this.#network.transit.depart(timeline.id);
         else if (this.#turn(timeline.kind, timeline.id)) {
           left--;
           if (this.#failure !== null) throw this.#failure.error;

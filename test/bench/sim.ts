@@ -60,7 +60,7 @@ function eventsPerSecond(): number {
 function packetsPerSecond(): number {
   const link = new LinkDirection('a>b', 0, new Streams(7), { latencyMicros: 50_000, jitterMicros: 10_000, loss: 0.05 });
   const start = process.hrtime.bigint();
-  for (let i = 0; i < PACKETS; i++) link.admit(i, 100);
+  for (let i = 0; i < PACKETS; i++) link.cross(link.enter(100), i);
   const seconds = Number(process.hrtime.bigint() - start) / 1e9;
   return link.stats.sent / seconds / 1e6;
 }
