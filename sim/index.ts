@@ -9,6 +9,7 @@ export type { HostOptions, SimHost } from './host.ts';
 export type { LatencyHistogram } from './latency-histogram.ts';
 export type { DirectionStats, LinkDirection } from './link.ts';
 export type { BurstLoss, ChainLoss, LossModel } from './loss.ts';
+export type { RebindOptions } from './nat.ts';
 export {
   type ClientArgs,
   runScenario,

@@ -12,6 +12,7 @@ import { checkDirection, type DirectionOptions } from './direction-options.ts';
 import type { SimHost } from './host.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import type { LinkDirection } from './link.ts';
+import { Nat, outsideNumberOf, type RebindOptions } from './nat.ts';
 import { isWildcard } from './port-table.ts';
 import { SimPoller } from './sim-poller.ts';
 import { SimSocket } from './sim-socket.ts';
@@ -35,7 +36,10 @@ export class Network {
   /** Hosts touched in this turn, in that order. */
   readonly touched: SimHost[] = [];
 
+  readonly #streams: Streams;
   readonly #defaults: DirectionOptions;
+  /** Who has, or had, which outside address of a NAT. */
+  readonly #outsideAddresses: Map<number, SimHost> = new Map();
   /** Destination host of each direction, by its number. */
   readonly #destinations: SimHost[] = [];
   /** Direction from host a to host b, at [a][b]. */
@@ -47,6 +51,7 @@ export class Network {
 
   constructor(streams: Streams, defaults: DirectionOptions) {
     checkDirection('by default', defaults);
+    this.#streams = streams;
     this.#defaults = defaults;
     this.transit = new Transit(streams);
     this.timeline = this.transit.timeline;
@@ -69,6 +74,13 @@ export class Network {
     this.#between[from.number]![to.number] = made;
     this.#destinations[made.number] = to;
     return made;
+  }
+
+  /** Binds `host` anew in its NAT, which it has from the first time on. */
+  rebind(host: SimHost, options: RebindOptions): void {
+    const nat = host.nat ?? new Nat(host, this.#streams.stream(`nat/${host.name}`), this.timeline, this.digest);
+    nat.rebind(options, this.#outsideAddresses);
+    host.nat = nat;
   }
 
   openSocket(host: SimHost, local: Uint8Array, options: UdpOptions): SimSocket {
@@ -121,6 +133,9 @@ export class Network {
     }
     const id = this.pool.take(tx, slot);
     this.#address(id, socket, tx.address, slot * ADDRESS_BYTES);
+    if (socket.host.nat !== null && to !== socket.host) {
+      socket.host.nat.outward(this.pool.addresses, id * 2 * ADDRESS_BYTES);
+    }
     this.transit.send(this.direction(socket.host, to), id);
     return true;
   }
@@ -133,13 +148,16 @@ export class Network {
     const host = this.#destinations[direction.number]!;
     direction.stats.delivered++;
     pool.arrivedAt[id] = now;
-    const socket = host.ports.find(pool.addresses, id * 2 * ADDRESS_BYTES);
+    const within = this.#between[host.number]![host.number] === direction;
+    const at = id * 2 * ADDRESS_BYTES;
+    const known = within || host.nat === null || host.nat.inward(pool.addresses, at + ADDRESS_BYTES);
+    const socket = known ? host.ports.find(pool.addresses, at) : null;
     const heard = socket?.accept(id) ?? false;
     const kind = heard ? EVENT_DELIVERED : EVENT_DROPPED;
     this.digest.mix(now, kind, direction.number, pool.index[id]!, pool.lengthBytes[id]!, pool.hash[id]!);
     if (heard) {
       this.stats.delivered++;
-      if (this.#between[host.number]![host.number] !== direction) this.latency.add(now - pool.sentAt[id]!);
+      if (!within) this.latency.add(now - pool.sentAt[id]!);
       return;
     }
     if (socket === null) this.stats.unheard++;
@@ -155,7 +173,10 @@ export class Network {
     if (addresses[offset + 16] === 0 && addresses[offset + 17] === 0) return null; // port 0
     if (isLoopback(addresses, offset)) return isWildcard(local) || isLoopback(local, 0) ? socket.host : null;
     if (isLoopback(local, 0)) return null;
-    return this.hosts[hostNumberOf(addresses, offset, four)] ?? null;
+    const host = this.hosts[hostNumberOf(addresses, offset, four)] ?? null;
+    if (host !== null || this.#outsideAddresses.size === 0) return host;
+    const outside = this.#outsideAddresses.get(outsideNumberOf(addresses, offset)) ?? null;
+    return outside === socket.host ? null : outside; // its NAT does not send back what came from inside
   }
 
   /** Writes source and destination of datagram `id`. A socket bound to a wildcard sends from the fitting address. */

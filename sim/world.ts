@@ -13,6 +13,7 @@ import { afterNodeTurn, drainMicrotasks, Guard } from './guard.ts';
 import { HOSTS_MAX, type HostOptions, SimHost } from './host.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
 import type { LinkDirection } from './link.ts';
+import type { RebindOptions } from './nat.ts';
 import { Network } from './network.ts';
 import { SimAead } from './sim-aead.ts';
 import type { AeadFactory } from './sim-sys.ts';
@@ -117,6 +118,15 @@ export class World {
   link(a: SimHost, b: SimHost, aToB: DirectionOptions, bToA: DirectionOptions = aToB): void {
     this.direction(a, b).configure(aToB);
     this.direction(b, a).configure(bToA);
+  }
+
+  /**
+   * From now on the outside sees `host` under another port (and address): a NAT in front of it has forgotten its mappings.
+   * Datagrams to the old ones are unheard, and none reaches the host before it has sent from that port again. What passes
+   * within the host does not pass the NAT. May be called again. Throws RangeError when the port cannot be.
+   */
+  rebind(host: SimHost, options: RebindOptions = {}): void {
+    this.#network.rebind(host, options);
   }
 
   /**

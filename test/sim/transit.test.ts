@@ -109,6 +109,7 @@ describe('conservation', () => {
     for (let i = 0; i < 5; i++) startAsker(world, `client-${i}`, server, 300);
     for (let until = 100_000; until <= 4_000_000; until += 99_991) {
       await world.run({ untilMicros: until });
+      if (until % 7 === 0) world.rebind(world.hostNamed('client-0')!, { address: true });
       const { sent, duplicated, delivered, lost, queueDropped, unheard, overflowed } = world.stats;
       const ended = delivered + lost + queueDropped + unheard + overflowed;
       expect(sent + duplicated).toBe(ended + world.datagramsHeld);
@@ -119,7 +120,7 @@ describe('conservation', () => {
         expect([0, 1]).toContain(entered - departed - packetsNow);
       }
     }
-    for (const counter of ['duplicated', 'lost', 'queueDropped'] as const)
+    for (const counter of ['duplicated', 'lost', 'queueDropped', 'unheard'] as const)
       expect(world.stats[counter]).toBeGreaterThan(20);
     await world.run({ untilMicros: NEVER });
     expect(world.datagramsHeld).toBe(0);
