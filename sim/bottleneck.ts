@@ -101,7 +101,7 @@ export class Bottleneck {
 
   /** Sets rate and queue; what is not named returns to its default. The packet on the line keeps its time. */
   configure(options: BottleneckOptions): void {
-    checkBottleneck(this.name, options);
+    checkBottleneck(`bottleneck ${this.name}`, options);
     this.#setRate(options.rateBitsPerSecond);
     this.#queueBytes = options.queueBytes ?? QUEUE_BYTES_MAX;
     this.#overheadBytes = options.overheadBytes ?? OVERHEAD_BYTES;
@@ -204,9 +204,9 @@ export class Bottleneck {
   }
 }
 
-/** Throws RangeError that names `link` and the field when an option is out of its range. */
-export function checkBottleneck(link: string, options: BottleneckOptions): void {
-  checkInteger(link, 'rateBitsPerSecond', options.rateBitsPerSecond, RATE_BITS_MAX, RATE_BITS_MIN);
-  checkInteger(link, 'queueBytes', options.queueBytes ?? 0, QUEUE_BYTES_MAX);
-  checkInteger(link, 'overheadBytes', options.overheadBytes ?? 0, OVERHEAD_BYTES_MAX);
+/** Throws RangeError that names `whose` it is and the field when an option is out of its range. */
+export function checkBottleneck(whose: string, options: BottleneckOptions): void {
+  checkInteger(whose, 'rateBitsPerSecond', options.rateBitsPerSecond, RATE_BITS_MAX, RATE_BITS_MIN);
+  checkInteger(whose, 'queueBytes', options.queueBytes ?? 0, QUEUE_BYTES_MAX);
+  checkInteger(whose, 'overheadBytes', options.overheadBytes ?? 0, OVERHEAD_BYTES_MAX);
 }

@@ -14,8 +14,9 @@ export type JitterShape =
 
 /** Delays of one direction. */
 export class Delay {
+  /** Set by `configure` only. */
+  latencyMicros: Micros = 0;
   readonly #chance: Chance;
-  #latencyMicros = 0;
   #jitterMicros = 0;
   #bell = false;
   #keepOrder = false;
@@ -27,7 +28,7 @@ export class Delay {
 
   /** Options are checked. */
   configure(latencyMicros: Micros, jitterMicros: Micros, shape: JitterShape, keepOrder: boolean): void {
-    this.#latencyMicros = latencyMicros;
+    this.latencyMicros = latencyMicros;
     this.#jitterMicros = jitterMicros;
     this.#bell = shape === 'bell';
     this.#keepOrder = keepOrder;
@@ -46,9 +47,9 @@ export class Delay {
   /** The delay of packet `index` on its own. */
   micros(index: number): Micros {
     const jitter = this.#jitterMicros;
-    if (jitter === 0) return this.#latencyMicros;
+    if (jitter === 0) return this.latencyMicros;
     const offset = this.#bell ? this.#bellOffset(index) : this.#chance.below(index, LANE_JITTER, 2 * jitter + 1);
-    return this.#latencyMicros - jitter + offset;
+    return this.latencyMicros - jitter + offset;
   }
 
   /** 0 .. 2 * jitter as a sum of four uniform parts that share the range exactly. */

@@ -43,38 +43,38 @@ const DELAY_MICROS_MAX = 60_000_000;
 /** Longer than a tick at 60 Hz, so that the next packet of a game overtakes the one held back. */
 export const REORDER_MICROS = 20_000;
 
-/** Throws RangeError with the field's name when an option of `link` is out of its range. */
-export function checkDirection(link: string, options: DirectionOptions): void {
+/** Throws RangeError that names `whose` (`link a>b`) and the field when an option is out of its range. */
+export function checkDirection(whose: string, options: DirectionOptions): void {
   const { latencyMicros = 0, jitterMicros = 0 } = options;
-  checkInteger(link, 'latencyMicros', latencyMicros, DELAY_MICROS_MAX);
-  checkInteger(link, 'jitterMicros', jitterMicros, DELAY_MICROS_MAX);
+  checkInteger(whose, 'latencyMicros', latencyMicros, DELAY_MICROS_MAX);
+  checkInteger(whose, 'jitterMicros', jitterMicros, DELAY_MICROS_MAX);
   if (jitterMicros > latencyMicros) {
-    throw new RangeError(`link ${link}: jitter (${jitterMicros} us) is larger than latency (${latencyMicros} us)`);
+    throw new RangeError(`${whose}: jitter (${jitterMicros} us) is larger than latency (${latencyMicros} us)`);
   }
-  checkLoss(link, options.loss ?? 0);
-  checkProbability(link, 'reorder', options.reorder ?? 0);
-  checkInteger(link, 'reorderMicros', options.reorderMicros ?? REORDER_MICROS, DELAY_MICROS_MAX, 1);
-  checkProbability(link, 'duplicate', options.duplicate ?? 0);
-  checkInteger(link, 'duplicateDelayMicros', options.duplicateDelayMicros ?? 0, DELAY_MICROS_MAX);
-  checkLine(link, options);
+  checkLoss(whose, options.loss ?? 0);
+  checkProbability(whose, 'reorder', options.reorder ?? 0);
+  checkInteger(whose, 'reorderMicros', options.reorderMicros ?? REORDER_MICROS, DELAY_MICROS_MAX, 1);
+  checkProbability(whose, 'duplicate', options.duplicate ?? 0);
+  checkInteger(whose, 'duplicateDelayMicros', options.duplicateDelayMicros ?? 0, DELAY_MICROS_MAX);
+  checkLine(whose, options);
 }
 
 /** A rate of its own, or a shared one, or neither; a queue only before a rate. */
-function checkLine(link: string, options: DirectionOptions): void {
+function checkLine(whose: string, options: DirectionOptions): void {
   const { rateBitsPerSecond, bottleneck } = options;
   if (bottleneck !== undefined && !(bottleneck instanceof Bottleneck)) {
-    throw new RangeError(`link ${link}: bottleneck is what world.bottleneck(name, options) returned`);
+    throw new RangeError(`${whose}: bottleneck is what world.bottleneck(name, options) returned`);
   }
   if (rateBitsPerSecond !== undefined) {
     if (bottleneck !== undefined) {
-      throw new RangeError(`link ${link}: rateBitsPerSecond and bottleneck both set a rate: give one of them`);
+      throw new RangeError(`${whose}: rateBitsPerSecond and bottleneck both set a rate: give one of them`);
     }
-    checkBottleneck(link, { ...options, rateBitsPerSecond });
+    checkBottleneck(whose, { ...options, rateBitsPerSecond });
     return;
   }
   for (const field of ['queueBytes', 'overheadBytes'] as const) {
     if (options[field] === undefined) continue;
     const where = bottleneck === undefined ? 'give rateBitsPerSecond too' : `set it on bottleneck '${bottleneck.name}'`;
-    throw new RangeError(`link ${link}: ${field} belongs to a rate: ${where}`);
+    throw new RangeError(`${whose}: ${field} belongs to a rate: ${where}`);
   }
 }

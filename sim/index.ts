@@ -1,5 +1,6 @@
 /** `tickwire/sim`: the simulator as a library. */
 
+export type { AimdOptions, AimdSource, AimdStats } from './aimd-source.ts';
 export type { Bottleneck, BottleneckOptions, BottleneckStats } from './bottleneck.ts';
 export type { Chance } from './chance.ts';
 export type { JitterShape } from './delay.ts';

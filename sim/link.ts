@@ -72,7 +72,7 @@ export class LinkDirection {
    * times. What is not named returns to its default. Throws RangeError.
    */
   configure(options: DirectionOptions): void {
-    checkDirection(this.name, options);
+    checkDirection(`link ${this.name}`, options);
     const { latencyMicros = 0, jitterMicros = 0, jitterShape = 'uniform', keepOrder = false } = options;
     this.#delay.configure(latencyMicros, jitterMicros, jitterShape, keepOrder);
     this.#loss.configure(options.loss ?? 0);
@@ -94,6 +94,11 @@ export class LinkDirection {
   /** The direction's own queue with its counters; null while it never had a rate. */
   get queue(): Bottleneck | null {
     return this.#own;
+  }
+
+  /** The latency that is set now. */
+  get latencyMicros(): Micros {
+    return this.#delay.latencyMicros;
   }
 
   /** The index that the next packet gets. */

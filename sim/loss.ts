@@ -97,41 +97,40 @@ function chainOf({ loss, meanBurstPackets }: BurstLoss): ChainLoss {
 /** Longest mean burst: a million packets is an outage of hours, not a burst. */
 const BURST_PACKETS_MAX = 1_000_000;
 
-/** Throws RangeError that names `link` and the field when a loss is not one. */
-export function checkLoss(link: string, loss: number | LossModel): void {
+/** Throws RangeError that names `whose` it is and the field when a loss is not one. */
+export function checkLoss(whose: string, loss: number | LossModel): void {
   if (typeof loss === 'number') {
-    checkProbability(link, 'loss', loss);
+    checkProbability(whose, 'loss', loss);
     return;
   }
   if (loss === null || typeof loss !== 'object' || loss.model !== 'gilbert-elliott') {
-    throw new RangeError(`link ${link}: loss is a probability, 0 .. 1, or { model: 'gilbert-elliott', ... }`);
+    throw new RangeError(`${whose}: loss is a probability, 0 .. 1, or { model: 'gilbert-elliott', ... }`);
   }
   if ('loss' in loss && 'goodToBad' in loss) {
     throw new RangeError(
-      `link ${link}: loss.goodToBad and loss.loss both set the loss: give loss and meanBurstPackets, or the chain`,
+      `${whose}: loss.goodToBad and loss.loss both set the loss: give loss and meanBurstPackets, or the chain`,
     );
   }
-  if ('loss' in loss) checkBurst(link, loss);
+  if ('loss' in loss) checkBurst(whose, loss);
   else {
-    checkProbability(link, 'loss.goodToBad', loss.goodToBad);
-    checkProbability(link, 'loss.badToGood', loss.badToGood);
-    checkProbability(link, 'loss.lossInGood', loss.lossInGood ?? 0);
-    checkProbability(link, 'loss.lossInBad', loss.lossInBad ?? 1);
+    checkProbability(whose, 'loss.goodToBad', loss.goodToBad);
+    checkProbability(whose, 'loss.badToGood', loss.badToGood);
+    checkProbability(whose, 'loss.lossInGood', loss.lossInGood ?? 0);
+    checkProbability(whose, 'loss.lossInBad', loss.lossInBad ?? 1);
   }
 }
 
-function checkBurst(link: string, { loss, meanBurstPackets }: BurstLoss): void {
-  checkProbability(link, 'loss.loss', loss);
-  if (loss === 1)
-    throw new RangeError(`link ${link}: loss.loss is below 1 in bursts; to lose every packet, give loss: 1`);
+function checkBurst(whose: string, { loss, meanBurstPackets }: BurstLoss): void {
+  checkProbability(whose, 'loss.loss', loss);
+  if (loss === 1) throw new RangeError(`${whose}: loss.loss is below 1 in bursts; to lose every packet, give loss: 1`);
   if (!(meanBurstPackets >= 1 && meanBurstPackets <= BURST_PACKETS_MAX)) {
     throw new RangeError(
-      `link ${link}: loss.meanBurstPackets is a number in 1 .. ${BURST_PACKETS_MAX}, not ${meanBurstPackets}`,
+      `${whose}: loss.meanBurstPackets is a number in 1 .. ${BURST_PACKETS_MAX}, not ${meanBurstPackets}`,
     );
   }
   if (loss / (1 - loss) > meanBurstPackets) {
     throw new RangeError(
-      `link ${link}: loss.meanBurstPackets ${meanBurstPackets} is too short for a loss of ${loss}, since at least one ` +
+      `${whose}: loss.meanBurstPackets ${meanBurstPackets} is too short for a loss of ${loss}, since at least one ` +
         `packet gets through between two bursts: give ${Math.ceil((loss / (1 - loss)) * 100) / 100} or more`,
     );
   }

@@ -6,7 +6,7 @@
  */
 
 import { ADDRESS_BYTES, type BatchColumns, DatagramBatch, isIPv4, type UdpOptions } from '../sys/api.ts';
-import type { DatagramPool } from './datagram-pool.ts';
+import { type DatagramPool, NONE } from './datagram-pool.ts';
 import { type Digest, EVENT_DELIVERED, EVENT_DROPPED } from './digest.ts';
 import { checkDirection, type DirectionOptions } from './direction-options.ts';
 import type { SimHost } from './host.ts';
@@ -50,7 +50,7 @@ export class Network {
   #nextHandle = 1;
 
   constructor(streams: Streams, defaults: DirectionOptions) {
-    checkDirection('by default', defaults);
+    checkDirection('link by default', defaults);
     this.#streams = streams;
     this.#defaults = defaults;
     this.transit = new Transit(streams);
@@ -140,9 +140,13 @@ export class Network {
     return true;
   }
 
-  /** Datagram `id` reaches its host. */
+  /** Datagram `id` reaches its host, or its source of cross traffic. */
   arrive(id: number): void {
     const pool = this.pool;
+    if (pool.source[id] !== NONE) {
+      this.transit.arriveAtSource(id);
+      return;
+    }
     const now = this.timeline.now;
     const direction = this.transit.directions[pool.direction[id]!]!;
     const host = this.#destinations[direction.number]!;

@@ -6,9 +6,10 @@
  */
 
 import { type Micros, NEVER } from '../sys/api.ts';
+import { type AimdOptions, AimdSource } from './aimd-source.ts';
 import { type Bottleneck, UNNUMBERED } from './bottleneck.ts';
 import { DatagramPool } from './datagram-pool.ts';
-import { Digest, EVENT_DUPLICATED, EVENT_LOST, EVENT_QUEUE_DROP, EVENT_SENT } from './digest.ts';
+import { Digest, EVENT_DELIVERED, EVENT_DUPLICATED, EVENT_LOST, EVENT_QUEUE_DROP, EVENT_SENT } from './digest.ts';
 import type { DirectionOptions } from './direction-options.ts';
 import { NO_COPY } from './duplicate.ts';
 import { LinkDirection, LOST } from './link.ts';
@@ -55,6 +56,8 @@ export class Transit {
   };
   /** By their numbers. */
   readonly directions: LinkDirection[] = [];
+  /** Cross traffic, by its numbers. */
+  readonly sources: AimdSource[] = [];
 
   readonly #streams: Streams;
   /** By their numbers: those that a datagram has met. */
@@ -68,6 +71,13 @@ export class Transit {
   addDirection(name: string, options: DirectionOptions): LinkDirection {
     const made = new LinkDirection(name, this.directions.length, this.#streams, options);
     this.directions.push(made);
+    return made;
+  }
+
+  /** A new source of cross traffic; its chance hangs on the name. */
+  addSource(name: string, options: AimdOptions): AimdSource {
+    const made = new AimdSource(this, name, this.sources.length, this.#streams.stream(`aimd/${name}`), options);
+    this.sources.push(made);
     return made;
   }
 
@@ -109,6 +119,15 @@ export class Transit {
     }
     const direction = this.directions[this.pool.direction[id]!]!;
     this.#fly(direction, id, direction.cross(this.pool.index[id]!, this.timeline.now));
+  }
+
+  /** Datagram `id` of a source of cross traffic arrives. */
+  arriveAtSource(id: number): void {
+    this.#mix(EVENT_DELIVERED, id);
+    this.directions[this.pool.direction[id]!]!.stats.delivered++;
+    this.stats.delivered++;
+    this.sources[this.pool.source[id]!]!.arrive(id);
+    this.pool.release(id);
   }
 
   /** Datagram `id` is lost, or arrives at `arrival`, perhaps with a copy. */

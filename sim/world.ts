@@ -6,6 +6,7 @@
  */
 
 import { type Micros, NEVER } from '../sys/api.ts';
+import type { AimdOptions, AimdSource } from './aimd-source.ts';
 import { Bottleneck, type BottleneckOptions } from './bottleneck.ts';
 import { EVENT_TIMER, EVENT_TURN } from './digest.ts';
 import type { DirectionOptions } from './direction-options.ts';
@@ -18,7 +19,7 @@ import { Network } from './network.ts';
 import { SimAead } from './sim-aead.ts';
 import type { AeadFactory } from './sim-sys.ts';
 import { Streams } from './streams.ts';
-import { DUE_ARRIVAL, DUE_DEPARTURE, DUE_TIMER, DUE_WAKE } from './timeline.ts';
+import { DUE_ARRIVAL, DUE_DEPARTURE, DUE_SOURCE, DUE_TIMER, DUE_WAKE } from './timeline.ts';
 import type { NetworkStats } from './transit.ts';
 
 /** Events between two looks at Node's own loop (signals, a progress bar): some milliseconds of work. */
@@ -143,6 +144,17 @@ export class World {
   }
 
   /**
+   * Cross traffic: a bulk transfer that fills a bottleneck or a direction as TCP does. Throws RangeError when the name is
+   * taken or a number is out of its range.
+   */
+  aimdSource(name: string, options: AimdOptions): AimdSource {
+    if (this.#network.transit.sources.some((source) => source.name === name)) {
+      throw new RangeError(`there is a source '${name}' already: names are unique`);
+    }
+    return this.#network.transit.addSource(name, options);
+  }
+
+  /**
    * Runs `act` as code of `host` at world time `time`. When it throws, or the promise that it returns rejects, `run()`
    * ends with that error.
    */
@@ -195,6 +207,7 @@ export class World {
         this.#countEvent(timeline.now);
         if (timeline.kind === DUE_ARRIVAL) this.#network.arrive(timeline.id);
         else if (timeline.kind === DUE_DEPARTURE) this.#network.transit.depart(timeline.id);
+        else if (timeline.kind === DUE_SOURCE) this.#network.transit.sources[timeline.id]!.turn();
         else if (this.#turn(timeline.kind, timeline.id)) {
           left--;
           if (this.#failure !== null) throw this.#failure.error;

@@ -107,6 +107,8 @@ describe('conservation', () => {
     const world = openWorld({ link: ALL });
     const server = startEcho(world);
     for (let i = 0; i < 5; i++) startAsker(world, `client-${i}`, server, 300);
+    const over = world.direction(server, world.hostNamed('client-1')!);
+    world.aimdSource('bulk', { over, rttMicros: 150_000, stopMicros: 4_000_000 });
     for (let until = 100_000; until <= 4_000_000; until += 99_991) {
       await world.run({ untilMicros: until });
       if (until % 7 === 0) world.rebind(world.hostNamed('client-0')!, { address: true });
