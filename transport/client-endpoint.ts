@@ -8,7 +8,7 @@ import type { MessageSink } from './channel/incoming.ts';
 import type { OutgoingSink } from './channel/outgoing-events.ts';
 import { Connections } from './connections.ts';
 import { DrainingConnections } from './draining.ts';
-import type { DisconnectCode, DisconnectReason, Endpoint } from './endpoint.ts';
+import type { DisconnectCode, DisconnectReason, GameEndpoint } from './endpoint.ts';
 import { NetcodeClient, type NetcodeClientOptions, type NetcodeClientSink } from './netcode/netcode-client.ts';
 import { type TransportOptions, transportSettings } from './transport-options.ts';
 
@@ -26,7 +26,7 @@ export const SERVER = 0;
 /** Spare bytes that the transmit batch of a client's endpoint needs: messages wait there before they wait elsewhere. */
 export const CLIENT_SPARE_BYTES = 65_536;
 
-export class ClientEndpoint implements Endpoint<ClientSink> {
+export class ClientEndpoint implements GameEndpoint<ClientSink> {
   readonly netcode: NetcodeClient;
   readonly connections: Connections;
   readonly #draining: DrainingConnections = new DrainingConnections();
@@ -53,7 +53,7 @@ export class ClientEndpoint implements Endpoint<ClientSink> {
   drain(sink: ClientSink): void {
     this.#ascent.sink = sink;
     this.netcode.drain(this.#ascent);
-    this.connections.drain(sink);
+    this.connections.drain(sink, this.#ascent.now);
   }
 
   advance(now: Micros): void {

@@ -10,7 +10,6 @@
  */
 
 import type { DatagramBatch, Micros, Rng } from '../sys/api.ts';
-import { NEVER } from '../sys/api.ts';
 import { BlockPool } from './block-pool.ts';
 import { CONTROL, END } from './channel/carried.ts';
 import type { ChannelSet } from './channel/channel-set.ts';
@@ -129,7 +128,7 @@ export class Connections implements FateSink, FrameTaker, FramesSink {
     this.rtt = new RttEstimator(connections);
     this.lossRate = new LossRate(connections);
     this.detector = new LossDetector(connections, this.sent, this.rtt, this.lossRate);
-    this.clock = new PeerClock(connections);
+    this.clock = new PeerClock(connections, this.rtt);
     this.controller = new CongestionController(connections);
     this.#rate = new DeliveryRate(connections);
     this.#pacer = new Pacer(connections, this.controller);
@@ -236,13 +235,13 @@ export class Connections implements FateSink, FrameTaker, FramesSink {
       }
       this.#ready.add(c);
     }
-    this.incoming.expire(now);
     if (this.outgoing.refusals.count > 0) this.outgoing.checkWritable();
   }
 
-  /** Tells receipts, and channels that have room again. */
-  drain(sink: OutgoingSink): void {
+  /** Tells receipts, and channels that have room again. Messages that cannot be completed any more are given up. */
+  drain(sink: MessageSink & OutgoingSink, now: Micros): void {
     if (this.outgoing.events.count > 0) this.outgoing.events.drain(sink);
+    if (this.incoming.deadline() <= now) this.incoming.expire(now, sink);
   }
 
   /** Packs and seals what is due until `batch` is full or nothing is left. */

@@ -25,6 +25,10 @@ export interface Endpoint<Sink> {
   transmit(batch: DatagramBatch, now: Micros): void;
   /** When there is next something to do, or NEVER. In the past: `transmit` or `advance` has work now. */
   deadline(): Micros;
+}
+
+/** An endpoint with a game on top, as a drive steps it. */
+export interface GameEndpoint<Sink> extends Endpoint<Sink> {
   /** Whether arrivals and deadlines cannot wait for the game's next tick: a bulk transfer, or an end that waits for acks. */
   readonly isPressing: boolean;
 }

@@ -10,7 +10,7 @@ import type { MessageSink } from './channel/incoming.ts';
 import type { OutgoingSink } from './channel/outgoing-events.ts';
 import { Connections } from './connections.ts';
 import { DrainingConnections } from './draining.ts';
-import type { DisconnectCode, DisconnectReason, Endpoint } from './endpoint.ts';
+import type { DisconnectCode, DisconnectReason, GameEndpoint } from './endpoint.ts';
 import { NetcodeServer, type NetcodeServerOptions, type NetcodeServerSink } from './netcode/netcode-server.ts';
 import { type TransportOptions, transportSettings } from './transport-options.ts';
 
@@ -34,7 +34,7 @@ export function serverSpareBytes(maxClients: number): number {
   return Math.max(SPARE_BYTES_MIN, maxClients * SPARE_BYTES_PER_CONNECTION);
 }
 
-export class ServerEndpoint implements Endpoint<ServerSink> {
+export class ServerEndpoint implements GameEndpoint<ServerSink> {
   readonly netcode: NetcodeServer;
   readonly connections: Connections;
   readonly #draining: DrainingConnections = new DrainingConnections();
@@ -64,7 +64,7 @@ export class ServerEndpoint implements Endpoint<ServerSink> {
   drain(sink: ServerSink): void {
     this.#ascent.sink = sink;
     this.netcode.drain(this.#ascent);
-    this.connections.drain(sink);
+    this.connections.drain(sink, this.#ascent.now);
   }
 
   advance(now: Micros): void {

@@ -8,7 +8,7 @@
 
 import { ADDRESS_BYTES, type Aead, type DatagramBatch, type Micros } from '../../sys/api.ts';
 import { ACCEPTED, DROP_FORGED, DROP_REPLAYED } from './drop-counters.ts';
-import { PACKET_KEEP_ALIVE, type PacketHeader, prefixOf, writeHeaderBefore } from './packets.ts';
+import { CONNECTION_ID_BYTES, PACKET_KEEP_ALIVE, type PacketHeader, prefixOf, writeHeaderBefore } from './packets.ts';
 import { ReplayWindows } from './replay-window.ts';
 
 const NO_KEY = -1;
@@ -25,7 +25,7 @@ export class Sessions {
   readonly nextLow: Int32Array;
   readonly nextHigh: Int32Array;
   readonly replay: ReplayWindows;
-  /** Element 0: the packet number that was written last. A cell, because a number beyond 32 bits is boxed when returned. */
+  /** Element 0: the packet number that was used last. A cell, because a number beyond 32 bits is boxed when returned. */
   readonly writtenNumber: Float64Array = new Float64Array(1);
   readonly #sealKey: Int32Array;
   readonly #openKey: Int32Array;
@@ -84,16 +84,30 @@ export class Sessions {
     const low = this.nextLow[row]!;
     const high = this.nextHigh[row]!;
     this.skipNumber(row);
-    this.writtenNumber[0] = (high >>> 0) * TWO_32 + (low >>> 0);
     this.lastSentAt[row] = now;
     this.writeNumbered(batch, row, type, low, high);
   }
 
-  /** Uses up one number without a packet. */
+  /** Like `writePacket`, with the connection id at `id[idAt ..]` between header and ciphertext. */
+  writePacketWithId(batch: DatagramBatch, row: number, type: number, id: Uint8Array, idAt: number, now: Micros): void {
+    const slot = batch.count;
+    this.writePacket(batch, row, type, now);
+    const { arena } = batch;
+    const start = batch.offset[slot]!;
+    const end = batch.home(slot) - CONNECTION_ID_BYTES;
+    for (let from = start, to = start - CONNECTION_ID_BYTES; to < end; ) arena[to++] = arena[from++]!;
+    for (let i = 0; i < CONNECTION_ID_BYTES; i++) arena[end + i] = id[idAt + i]!;
+    batch.offset[slot] = start - CONNECTION_ID_BYTES;
+    batch.length[slot] = batch.length[slot]! + CONNECTION_ID_BYTES;
+  }
+
+  /** Uses up one number, which is then in `writtenNumber`, without a packet. */
   skipNumber(row: number): void {
     const low = this.nextLow[row]!;
+    const high = this.nextHigh[row]!;
+    this.writtenNumber[0] = (high >>> 0) * TWO_32 + (low >>> 0);
     this.nextLow[row] = low + 1;
-    if (low === -1) this.nextHigh[row] = this.nextHigh[row]! + 1;
+    if (low === -1) this.nextHigh[row] = high + 1;
   }
 
   /** Like `writePacket`, with a number from elsewhere, and without touching the row's counter and time. */
