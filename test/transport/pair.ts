@@ -102,6 +102,7 @@ export class End {
   readonly received: Received[] = [];
   readonly receipts: { receipt: number; fate: number }[] = [];
   readonly writable: number[] = [];
+  readonly blackHoles: number[] = [];
   violation = '';
   /** Payload packets and their bytes on the wire (with netcode's 19 to 21), as sent. */
   packets = 0;
@@ -232,7 +233,7 @@ export class Pair {
   }
 
   #numbersOf(end: End, first: number, count: number): number[] {
-    const { sent } = end.connections;
+    const { sent } = end.connections.flight;
     const numbers: number[] = [];
     for (let number = first; number < end.session.next; number++) {
       const slot = sent.base[0]! + (number & ((1 << sent.log2[0]!) - 1));
@@ -250,6 +251,7 @@ export class Pair {
       },
       receipt: (_c, receipt, fate) => void end.receipts.push({ receipt, fate }),
       writable: (_c, channel) => void end.writable.push(channel),
+      blackHole: (_c, bytes) => void end.blackHoles.push(bytes),
     };
   }
 
