@@ -92,7 +92,7 @@ describe('Bottleneck', () => {
   );
 
   it('counts the overhead of each datagram on the line and in the queue', () => {
-    const line = bottleneck({ overheadBytes: 54, queueBytes: 200 });
+    const line = bottleneck({ overheadBytes: 54, queueBytes: 299 });
     for (let k = 0; k < 4; k++) line.enter(k, 46, 0);
     expect(line.nextDeparture).toBe(800);
     expect(line.stats).toMatchObject({ entered: 3, dropped: 1, bytesNow: 200, droppedBytes: 100 });

@@ -33,6 +33,21 @@ describe('World.rebind', () => {
     expect(heard).toHaveLength(3);
   });
 
+  it('leaves unheard what comes to its new port at the old address, and to a port of a rebind before', async () => {
+    const { world, client, server, seen, heard, ask, tell } = await openPair();
+    world.rebind(client, { port: 5555, address: true });
+    await ask();
+    await tell(server, '10.0.0.2', 5555);
+    expect(world.stats.unheard).toBe(1);
+    world.rebind(client, { port: 6666 });
+    await ask();
+    const [outside] = split(seen.at(-1)!);
+    await tell(server, outside, 5555);
+    expect(world.stats.unheard).toBe(2);
+    await tell(server, outside, 6666);
+    expect(heard).toHaveLength(3);
+  });
+
   it('loses what was under way to the old mapping', async () => {
     const { world, client, heard, ask } = await openPair(50_000);
     const asked = ask();
