@@ -117,6 +117,12 @@ describe('Bottleneck', () => {
     expect(line.stats).toMatchObject({ packetsNow: 0, bytesNow: 0, departed: QUEUE_PACKETS_MAX + 1 });
   });
 
+  it('holds 64 MiB by default', () => {
+    const line = bottleneck({ overheadBytes: 0 });
+    for (let k = 0; k < 1_100; k++) line.enter(k, 65_536, 0);
+    expect(line.stats).toMatchObject({ bytesNow: 64 * 1024 * 1024, packetsNow: 1_024, dropped: 75 });
+  });
+
   it.each([
     [{ rateBitsPerSecond: 999 }, 'rateBitsPerSecond is an integer in 1000 ..'],
     [{ rateBitsPerSecond: 1e6 + 0.5 }, 'rateBitsPerSecond'],

@@ -112,6 +112,17 @@ describe('World.rebind', () => {
     expect(seen[50]).toBe('10.0.0.2:2222');
   });
 
+  it('maps 20,000 ports, and says what to do when more are wanted', async () => {
+    const { world, client } = await openPair();
+    world.rebind(client);
+    const send = (port: number) => client.nat!.outward(addressOf('10.0.0.2', port)!, 0);
+    for (let port = 1; port <= 20_000; port++) send(port);
+    send(20_000);
+    expect(() => send(20_001)).toThrow('maps 20000 ports: close sockets, or rebind');
+    world.rebind(client);
+    send(20_001);
+  });
+
   it('does not touch what passes within the host', async () => {
     const world = openWorld();
     const host = world.host('a');
