@@ -290,12 +290,12 @@ export class ReferenceReceiver {
     const stream = this.#streams[channel]!;
     const { kind } = this.#channels[channel]!;
     const first = nearestId(low, stream.next);
+    if (count > ID_WINDOW) throw new Violation('a skip of more than 4,096 ids');
     if (kind === 5) {
       this.stale++;
       return;
     }
     if (kind === 4) {
-      if (count > ID_WINDOW) throw new Violation('an id 4,096 or more ahead');
       const last = first + count - 1;
       if (last <= (stream.newest.get(0) ?? -1)) this.duplicates++;
       else this.#raise(stream, 0, last);
