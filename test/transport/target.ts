@@ -38,6 +38,7 @@ export class Target implements Session {
     },
     receipt: () => void this.receipts++,
     writable: (_, channel) => void this.writable.push(channel),
+    blackHole: () => {},
   };
 
   constructor(
