@@ -26,6 +26,8 @@ const USE_DECAY = 0.99;
 /** Growth a second while no limit is known, and near the rate at which the queue last grew. */
 const GROWTH_FAST = 0.5;
 const GROWTH_NEAR = 0.04;
+/** From GROWTH_NEAR to GROWTH_FAST in about five seconds of slices of 100 ms. */
+const GROWTH_GROWTH = 1.05;
 const NEAR_SHARE = 0.85;
 /** From here on the known rate is history. */
 const PASSED_SHARE = 1.2;
@@ -58,6 +60,8 @@ export class RealTimeBudget {
   readonly #use: Float64Array;
   /** Rate at which the queue last grew; 0: never. */
   readonly #knownRate: Float64Array;
+  /** Growth a second. */
+  readonly #growth: Float64Array;
   readonly #queueBefore: Float64Array;
   /** 1 when the last slice shrank the budget. */
   readonly #shrinking: Uint8Array;
@@ -71,6 +75,7 @@ export class RealTimeBudget {
     this.#sliceBytes = new Float64Array(connections);
     this.#use = new Float64Array(connections);
     this.#knownRate = new Float64Array(connections);
+    this.#growth = new Float64Array(connections);
     this.#queueBefore = new Float64Array(connections);
     this.#shrinking = new Uint8Array(connections);
     this.#foldsSeen = new Uint8Array(connections);
@@ -83,6 +88,7 @@ export class RealTimeBudget {
     this.#sliceBytes[connection] = 0;
     this.#use[connection] = 0;
     this.#knownRate[connection] = 0;
+    this.#growth[connection] = GROWTH_FAST;
     this.#queueBefore[connection] = 0;
     this.#shrinking[connection] = 0;
   }
@@ -114,7 +120,8 @@ export class RealTimeBudget {
     const delivered = (this.#sliceBytes[connection]! * SECOND_MICROS) / elapsed;
     this.#sliceBytes[connection] = 0;
     this.#sliceStartedAt[connection] = now;
-    this.#sliceEndsAt[connection] = now + Math.max(SLICE_MICROS, sample.smoothedRttMicros);
+    // What is changed now shows after a round trip, and the queue is part of it.
+    this.#sliceEndsAt[connection] = now + Math.max(SLICE_MICROS, queue.baseMicros[connection]! + waits);
     this.#use[connection] = Math.max(delivered, this.#use[connection]! * USE_DECAY);
 
     const before = this.#queueBefore[connection]!;
@@ -150,8 +157,11 @@ export class RealTimeBudget {
     const bound = Math.max(BUDGET_INITIAL_BYTES_PER_SECOND, GROWTH_MULTIPLE * this.#use[connection]!);
     if (budget >= bound) return;
     const known = this.#knownRate[connection]!;
-    const near = budget > NEAR_SHARE * known && budget < PASSED_SHARE * known;
-    this.#set(connection, Math.min(bound, budget * (1 + (near ? GROWTH_NEAR : GROWTH_FAST) * seconds)));
+    // Fast up to the rate at which the queue last grew, slowly past it, then faster and faster: the path may have grown.
+    if (budget < NEAR_SHARE * known) this.#growth[connection] = GROWTH_FAST;
+    else if (budget < PASSED_SHARE * known) this.#growth[connection] = GROWTH_NEAR;
+    else this.#growth[connection] = Math.min(GROWTH_FAST, this.#growth[connection]! * GROWTH_GROWTH);
+    this.#set(connection, Math.min(bound, budget * (1 + this.#growth[connection]! * seconds)));
   }
 
   #set(connection: number, bytesPerSecond: number): void {

@@ -5,7 +5,7 @@
  * least smoothed loss of the last 10 to 20 seconds, and only what is clearly above it is taken for congestion.
  */
 
-import type { Micros } from '../../sys/api.ts';
+import type { AckSample } from './ack-sample.ts';
 
 /** A round counts when it has this many packets; one with fewer is joined to the next. One packet of five is not 20 %. */
 const ROUND_PACKETS = 40;
@@ -86,7 +86,8 @@ export class LossFloor {
   }
 
   /** A round has ended: folds it, if it is large enough, into the average and the floor. */
-  endRound(connection: number, now: Micros): void {
+  endRound(connection: number, sample: AckSample): void {
+    const now = sample.now;
     const lost = this.#lost[connection]!;
     const packets = lost + this.#acked[connection]!;
     if (packets < ROUND_PACKETS) return;

@@ -1,6 +1,6 @@
 /** The greatest delivery rate of the last two to four seconds: what the path has lately been able to carry. */
 
-import type { Micros } from '../../sys/api.ts';
+import type { AckSample } from './ack-sample.ts';
 
 /** Half of the window: longer than the cycle of yields, in which the rate is less for a while; short enough that a path that became slow is soon known. */
 const TURN_MICROS = 2_000_000;
@@ -26,8 +26,10 @@ export class RateWindow {
     this.#turnsAt[connection] = 0;
   }
 
-  /** Folds one delivery rate; 0 is none. */
-  onRate(connection: number, bytesPerSecond: number, now: Micros): void {
+  /** Folds the delivery rate of a frame, if it has one. */
+  onRate(connection: number, sample: AckSample): void {
+    const now = sample.now;
+    const bytesPerSecond = sample.deliveryRate;
     if (!(bytesPerSecond > 0)) return;
     if (now >= this.#turnsAt[connection]!) {
       this.#previous[connection] = this.#now[connection]!;
