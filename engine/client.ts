@@ -54,6 +54,8 @@ export interface ClientEvents<C extends Channels> {
   /** A responder threw; the server has been told the error's message. */
   error: (error: unknown) => void;
   tick: (tick: number) => void;
+  /** The path to the server swallows packets from `bytes` on: see the server's event of this name. */
+  blackhole: (bytes: number) => void;
   /** The connection was lost; attempt number `attempt` (from 1) to get it back begins. */
   reconnecting: (attempt: number, reason: DisconnectReason) => void;
   /** It is back, with a new token. */
@@ -145,6 +147,7 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
             this.#events.emit('writable', channels.set.names[channel]);
           }
         },
+        blackHole: (_connection, bytes) => void this.#events.emit('blackhole', bytes),
         disconnect: (reason) => this.#held.afterwards(() => this.#disconnect(reason)),
       },
     });

@@ -18,7 +18,7 @@
 
 import type { Clock, DatagramSocket, Micros } from '../sys/api.ts';
 import { NEVER, READABLE, WRITABLE } from '../sys/api.ts';
-import type { Endpoint } from '../transport/endpoint.ts';
+import type { GameEndpoint } from '../transport/endpoint.ts';
 import type { Registration } from './executor/reactor.ts';
 import type { Runtime } from './executor/runtime.ts';
 import type { TaskBody } from './executor/task.ts';
@@ -51,7 +51,7 @@ export interface DriveOptions<Sink> {
   readonly runtime: Runtime;
   readonly clock: Clock;
   readonly socket: DatagramSocket;
-  readonly endpoint: Endpoint<Sink>;
+  readonly endpoint: GameEndpoint<Sink>;
   readonly sink: Sink;
   readonly game: DriveGame;
   readonly ticks: TickClock;
@@ -61,7 +61,7 @@ export interface DriveOptions<Sink> {
 export class Drive<Sink> {
   readonly #clock: Clock;
   readonly #socket: DatagramSocket;
-  readonly #endpoint: Endpoint<Sink>;
+  readonly #endpoint: GameEndpoint<Sink>;
   readonly #sink: Sink;
   readonly #game: DriveGame;
   readonly #ticks: TickClock;

@@ -19,7 +19,7 @@ export class Gauges {
   }
 
   budgetBytes(c: number): number {
-    return Math.floor(this.#connections.controller.budgetBytesPerSecond[c]! / this.#tickRateHz);
+    return Math.floor(this.#connections.flight.controller.budgetBytesPerSecond[c]! / this.#tickRateHz);
   }
 
   clockOffsetMicros(c: number): number {

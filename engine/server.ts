@@ -52,6 +52,11 @@ export interface ServerEvents<C extends Channels> {
   receipt: (peer: Peer<C>, receipt: number, fate: Fate) => void;
   /** The peer has another address: its NAT forgot it, or it went from Wi-Fi to mobile. The connection goes on. */
   path: (peer: Peer<C>) => void;
+  /**
+   * The path to the peer swallows packets from `bytes` on, which every path should carry: large messages do not arrive. Smaller
+   * ones do; a tunnel or a router between is set up wrongly.
+   */
+  blackhole: (peer: Peer<C>, bytes: number) => void;
   /** A step of the game, numbered from 0. */
   tick: (tick: number) => void;
   /** After a turn with a step: what it took from wake-up to the last send, and how late it started. */
@@ -252,6 +257,10 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
         if (peer?.isOpen && channels.requestsOf(channel) === null) {
           peer.emit('writable', channels.set.names[channel] as MessageName<C>);
         }
+      },
+      blackHole: (connection, bytes) => {
+        const peer = this.#peers.at(connection);
+        if (peer?.connected) this.#events.emit('blackhole', peer, bytes);
       },
       path: (connection) => this.#path(connection),
       disconnect: (connection, reason) => this.#disconnect(connection, reason),

@@ -124,7 +124,7 @@ class Ascent implements NetcodeClientSink {
   disconnect(reason: DisconnectReason): void {
     this.#connections.close(SERVER, this.now);
     try {
-      this.#connections.drain(this.sink); // what became of its messages comes before the end
+      this.#connections.drain(this.sink, this.now); // what became of its messages comes before the end
     } finally {
       this.sink.disconnect(reason);
     }

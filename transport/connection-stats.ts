@@ -63,7 +63,8 @@ export class ConnectionStats {
 
   /** Takes the numbers of connection `c`. Returns this. */
   fill(connections: Connections, c: number, now: Micros): this {
-    const { rtt, lossRate, controller, outgoing, clock } = connections;
+    const { flight, outgoing, clock } = connections;
+    const { rtt, lossRate, controller } = flight;
     const { packer } = connections.builder;
     this.rttIsMeasured = rtt.firstSampleAt[c]! >= 0;
     this.rttMicros = rtt.smoothed[c]!;
@@ -75,11 +76,11 @@ export class ConnectionStats {
     this.lostAfterLostShare = lossRate.lostAfterLost[c]!;
     this.burstMeanPackets = lossRate.meanBurst[c]!;
     this.burstLongestPackets = lossRate.longestBurst[c]!;
-    this.spuriousLosses = connections.detector.spuriousPackets[c]!;
+    this.spuriousLosses = flight.detector.spuriousPackets[c]!;
     this.retransmits = packer.retransmits[c]!;
     this.redundancyBytes = packer.copyBytes[c]!;
     this.cwndBytes = controller.cwndBytes[c]!;
-    this.inFlightBytes = connections.sent.inFlightBytes[c]!;
+    this.inFlightBytes = flight.sent.inFlightBytes[c]!;
     this.pacingBytesPerSecond = controller.pacingBytesPerSecond[c]!;
     this.budgetBytesPerSecond = controller.budgetBytesPerSecond[c]!;
     this.waitingMessages = outgoing.waiting[c]!;

@@ -140,7 +140,7 @@ class Ascent implements NetcodeServerSink {
   disconnect(connection: number, reason: DisconnectReason): void {
     this.#connections.close(connection, this.now);
     try {
-      this.#connections.drain(this.sink); // what became of its messages comes before the end
+      this.#connections.drain(this.sink, this.now); // what became of its messages comes before the end
     } finally {
       this.sink.disconnect(connection, reason);
     }
