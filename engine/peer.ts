@@ -18,8 +18,7 @@ export class Peer<C extends Channels> {
   readonly clientId: bigint;
   /** 256 bytes that the backend wrote into the connect token. */
   readonly userData: Uint8Array;
-  /** Where it is: `a.b.c.d:port` or `[ipv6]:port`. */
-  readonly address: string;
+  #address: string;
   readonly #owner: PeerOwner;
   #connected = false;
 
@@ -28,8 +27,13 @@ export class Peer<C extends Channels> {
     this.id = id;
     this.clientId = clientId;
     this.userData = userData;
-    this.address = formatAddress(address);
+    this.#address = formatAddress(address);
     this.#owner = owner;
+  }
+
+  /** Where it is: `a.b.c.d:port` or `[ipv6]:port`. Changes when the client's network does. */
+  get address(): string {
+    return this.#address;
   }
 
   /** Whether messages can still reach it. */
@@ -48,6 +52,11 @@ export class Peer<C extends Channels> {
   /** Throws the client out. It is told the text, at most 255 bytes of UTF-8; `disconnect` follows. */
   kick(text = ''): void {
     if (this.#connected) this.#owner.kick(this.id, text);
+  }
+
+  /** @internal */
+  moveTo(address: Uint8Array): void {
+    this.#address = formatAddress(address);
   }
 
   /** @internal */

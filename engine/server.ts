@@ -161,6 +161,7 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
           this.#receivingFrom = this.#bySlot[connection];
           if (this.#receivingFrom?.connected) channels.deliver(receiver, channel, bytes, offset, length);
         },
+        path: (connection) => this.#bySlot[connection]!.moveTo(endpoint.netcode.addressOf(connection)),
         disconnect: (connection, reason) => this.#disconnect(connection, reason),
       },
     });

@@ -11,8 +11,12 @@ import type { Stream } from './streams.ts';
 /** Lanes: one for each question that can be asked about one packet, so that the answers are independent. */
 export const LANE_LOSS = 1;
 export const LANE_JITTER = 2;
-/** Further draws of the jitter's sum take this lane and the ones after it. */
+/** Further draws of the jitter's sum take this lane and the two after it. */
 export const LANE_JITTER_SUM = 3;
+export const LANE_LOSS_STATE = 6;
+export const LANE_REORDER = 7;
+export const LANE_DUPLICATE = 8;
+export const LANE_DUPLICATE_DELAY = 9;
 
 const TWO_TO_32 = 0x1_0000_0000;
 

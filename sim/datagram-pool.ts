@@ -32,6 +32,10 @@ export class DatagramPool {
   direction: Int32Array = new Int32Array(DATAGRAMS_AT_BIRTH);
   /** Its packet index on that direction. */
   index: Uint32Array = new Uint32Array(DATAGRAMS_AT_BIRTH);
+  /** Number of the source of cross traffic that it belongs to; NONE: it is for the sockets of its host. */
+  source: Int32Array = new Int32Array(DATAGRAMS_AT_BIRTH);
+  /** What that source wrote on it: its packet number. */
+  mark: Uint32Array = new Uint32Array(DATAGRAMS_AT_BIRTH);
   /** The next one in a receive queue, or NONE. */
   next: Int32Array = new Int32Array(DATAGRAMS_AT_BIRTH);
   /** Canonical addresses, ADDRESS_BYTES each: source, then destination. */
@@ -50,6 +54,7 @@ export class DatagramPool {
     const id = this.#idFor(length);
     this.held++;
     this.lengthBytes[id] = length;
+    this.source[id] = NONE;
     this.next[id] = NONE;
     const sizeClass = this.#sizeClass[id]!;
     this.hash[id] = copyAndHash(
@@ -60,6 +65,41 @@ export class DatagramPool {
       length,
     );
     return id;
+  }
+
+  /** A datagram of source `source` with a length and no bytes, whose payload nobody reads. */
+  takeBlank(lengthBytes: number, source: number, mark: number): number {
+    const id = this.#idFor(0);
+    this.held++;
+    this.lengthBytes[id] = lengthBytes;
+    this.hash[id] = 0;
+    this.source[id] = source;
+    this.mark[id] = mark;
+    this.next[id] = NONE;
+    return id;
+  }
+
+  /** A second datagram that is equal to `id` in all that was given to it. Cost: the bytes. */
+  copy(id: number): number {
+    const length = this.lengthBytes[id]!;
+    const blank = this.source[id] !== NONE;
+    const made = blank ? this.takeBlank(length, this.source[id]!, this.mark[id]!) : this.#idFor(length);
+    if (!blank) {
+      this.held++;
+      this.lengthBytes[made] = length;
+      this.source[made] = NONE;
+      this.next[made] = NONE;
+      this.hash[made] = this.hash[id]!;
+      const sizeClass = this.#sizeClass[made]!;
+      this.copyOut(id, this.#arenas[sizeClass]!, this.#block[made]! * CLASS_BYTES[sizeClass]!);
+    }
+    this.direction[made] = this.direction[id]!;
+    this.index[made] = this.index[id]!;
+    this.sentAt[made] = this.sentAt[id]!;
+    const from = id * 2 * ADDRESS_BYTES;
+    const to = made * 2 * ADDRESS_BYTES;
+    for (let i = 0; i < 2 * ADDRESS_BYTES; i++) this.addresses[to + i] = this.addresses[from + i]!;
+    return made;
   }
 
   /** Copies the payload of `id` to `offset` of `to`. */
@@ -115,6 +155,8 @@ export class DatagramPool {
     this.arrivedAt = grown(this.arrivedAt, new Float64Array(size));
     this.direction = grown(this.direction, new Int32Array(size));
     this.index = grown(this.index, new Uint32Array(size));
+    this.source = grown(this.source, new Int32Array(size));
+    this.mark = grown(this.mark, new Uint32Array(size));
     this.next = grown(this.next, new Int32Array(size));
     this.addresses = grown(this.addresses, new Uint8Array(size * 2 * ADDRESS_BYTES));
     this.#sizeClass = grown(this.#sizeClass, new Uint8Array(size));

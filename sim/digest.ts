@@ -15,6 +15,10 @@ export const EVENT_DELIVERED = 3;
 export const EVENT_DROPPED = 4;
 export const EVENT_TURN = 5;
 export const EVENT_TIMER = 6;
+export const EVENT_QUEUE_DROP = 7;
+export const EVENT_DUPLICATED = 8;
+export const EVENT_REBOUND = 9;
+export const EVENT_MAPPED = 10;
 
 const TWO_TO_32 = 0x1_0000_0000;
 

@@ -3,6 +3,7 @@
  */
 
 import { addressOf, type Micros, NEVER } from '../sys/api.ts';
+import type { Nat } from './nat.ts';
 import type { Network } from './network.ts';
 import { PortTable } from './port-table.ts';
 import { type AeadFactory, SimSys } from './sim-sys.ts';
@@ -37,6 +38,8 @@ export class SimHost {
   /** In the network's list of touched hosts. */
   touched = false;
   readonly ports: PortTable = new PortTable();
+  /** What stands between it and the others once it was bound anew (`World.rebind`). */
+  nat: Nat | null = null;
   readonly sys: SimSys;
   /** What `Math.random` and the like draw from in this host's code. */
   readonly random: Stream;

@@ -6,51 +6,41 @@
  */
 
 import { ADDRESS_BYTES, type BatchColumns, DatagramBatch, isIPv4, type UdpOptions } from '../sys/api.ts';
-import { DatagramPool } from './datagram-pool.ts';
-import { Digest, EVENT_DELIVERED, EVENT_DROPPED, EVENT_LOST, EVENT_SENT } from './digest.ts';
+import { type DatagramPool, NONE } from './datagram-pool.ts';
+import { type Digest, EVENT_DELIVERED, EVENT_DROPPED } from './digest.ts';
+import { checkDirection, type DirectionOptions } from './direction-options.ts';
 import type { SimHost } from './host.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
-import { checkDirection, type DirectionOptions, LinkDirection, LOST } from './link.ts';
+import type { LinkDirection } from './link.ts';
+import { Nat, outsideNumberOf, type RebindOptions } from './nat.ts';
 import { isWildcard } from './port-table.ts';
 import { SimPoller } from './sim-poller.ts';
 import { SimSocket } from './sim-socket.ts';
 import type { Streams } from './streams.ts';
-import { DUE_ARRIVAL, Timeline } from './timeline.ts';
+import type { Timeline } from './timeline.ts';
+import { type NetworkStats, Transit } from './transit.ts';
 import { VirtualTimers } from './virtual-timers.ts';
-
-/** Counters of the whole network. `sent = delivered + lost + unheard + overflowed + in flight`. */
-export interface NetworkStats {
-  /** Datagrams that entered a direction. */
-  sent: number;
-  /** Lost on a link. */
-  lost: number;
-  /** Put into a receive buffer. */
-  delivered: number;
-  /** Arrived where no socket is bound. */
-  unheard: number;
-  /** Arrived at a full receive buffer. */
-  overflowed: number;
-  /** Never sent: no host has the address. */
-  unreachable: number;
-}
 
 /** Where datagrams live and travel. */
 export class Network {
-  readonly timeline: Timeline = new Timeline();
-  readonly timers: VirtualTimers = new VirtualTimers(this.timeline);
-  readonly pool: DatagramPool = new DatagramPool();
-  readonly digest: Digest = new Digest();
+  /** Datagrams between hosts. */
+  readonly transit: Transit;
+  readonly timeline: Timeline;
+  readonly timers: VirtualTimers;
+  readonly pool: DatagramPool;
+  readonly digest: Digest;
+  readonly stats: NetworkStats;
   /** One-way delays of the datagrams that arrived over links (not within a host). */
   readonly latency: LatencyHistogram = new LatencyHistogram();
-  readonly stats: NetworkStats = { sent: 0, lost: 0, delivered: 0, unheard: 0, overflowed: 0, unreachable: 0 };
   readonly hosts: SimHost[] = [];
-  readonly directions: LinkDirection[] = [];
   /** Hosts touched in this turn, in that order. */
   readonly touched: SimHost[] = [];
 
   readonly #streams: Streams;
   readonly #defaults: DirectionOptions;
-  /** Destination host of each direction. */
+  /** Who has, or had, which outside address of a NAT. */
+  readonly #outsideAddresses: Map<number, SimHost> = new Map();
+  /** Destination host of each direction, by its number. */
   readonly #destinations: SimHost[] = [];
   /** Direction from host a to host b, at [a][b]. */
   readonly #between: (LinkDirection | undefined)[][] = [];
@@ -60,9 +50,15 @@ export class Network {
   #nextHandle = 1;
 
   constructor(streams: Streams, defaults: DirectionOptions) {
-    checkDirection('by default', defaults);
+    checkDirection('link by default', defaults);
     this.#streams = streams;
     this.#defaults = defaults;
+    this.transit = new Transit(streams);
+    this.timeline = this.transit.timeline;
+    this.timers = new VirtualTimers(this.timeline);
+    this.pool = this.transit.pool;
+    this.digest = this.transit.digest;
+    this.stats = this.transit.stats;
   }
 
   addHost(host: SimHost): void {
@@ -74,12 +70,17 @@ export class Network {
   direction(from: SimHost, to: SimHost): LinkDirection {
     const known = this.#between[from.number]![to.number];
     if (known !== undefined) return known;
-    const name = `${from.name}>${to.name}`;
-    const made = new LinkDirection(name, this.directions.length, this.#streams, from === to ? {} : this.#defaults);
+    const made = this.transit.addDirection(`${from.name}>${to.name}`, from === to ? {} : this.#defaults);
     this.#between[from.number]![to.number] = made;
-    this.directions.push(made);
-    this.#destinations.push(to);
+    this.#destinations[made.number] = to;
     return made;
+  }
+
+  /** Binds `host` anew in its NAT, which it has from the first time on. */
+  rebind(host: SimHost, options: RebindOptions): void {
+    const nat = host.nat ?? new Nat(host, this.#streams.stream(`nat/${host.name}`), this.timeline, this.digest);
+    nat.rebind(options, this.#outsideAddresses);
+    host.nat = nat;
   }
 
   openSocket(host: SimHost, local: Uint8Array, options: UdpOptions): SimSocket {
@@ -130,49 +131,37 @@ export class Network {
       this.stats.unreachable++;
       return false;
     }
-    const direction = this.direction(socket.host, to);
-    const index = direction.nextIndex;
     const id = this.pool.take(tx, slot);
-    const length = tx.length[slot]!;
-    const now = this.timeline.now;
-    const arrival = direction.admit(now, length);
-    this.stats.sent++;
-    this.digest.mix(
-      now,
-      arrival === LOST ? EVENT_LOST : EVENT_SENT,
-      direction.number,
-      index,
-      length,
-      this.pool.hash[id]!,
-    );
-    if (arrival === LOST) {
-      this.stats.lost++;
-      this.pool.release(id);
-      return true;
-    }
     this.#address(id, socket, tx.address, slot * ADDRESS_BYTES);
-    this.pool.direction[id] = direction.number;
-    this.pool.index[id] = index;
-    this.pool.sentAt[id] = now;
-    this.timeline.schedule(arrival, DUE_ARRIVAL, id);
+    if (socket.host.nat !== null && to !== socket.host) {
+      socket.host.nat.outward(this.pool.addresses, id * 2 * ADDRESS_BYTES);
+    }
+    this.transit.send(this.direction(socket.host, to), id);
     return true;
   }
 
-  /** Datagram `id` reaches its host. */
+  /** Datagram `id` reaches its host, or its source of cross traffic. */
   arrive(id: number): void {
     const pool = this.pool;
+    if (pool.source[id] !== NONE) {
+      this.transit.arriveAtSource(id);
+      return;
+    }
     const now = this.timeline.now;
-    const direction = this.directions[pool.direction[id]!]!;
+    const direction = this.transit.directions[pool.direction[id]!]!;
     const host = this.#destinations[direction.number]!;
     direction.stats.delivered++;
     pool.arrivedAt[id] = now;
-    const socket = host.ports.find(pool.addresses, id * 2 * ADDRESS_BYTES);
+    const within = this.#between[host.number]![host.number] === direction;
+    const at = id * 2 * ADDRESS_BYTES;
+    const known = within || host.nat === null || host.nat.inward(pool.addresses, at + ADDRESS_BYTES);
+    const socket = known ? host.ports.find(pool.addresses, at) : null;
     const heard = socket?.accept(id) ?? false;
     const kind = heard ? EVENT_DELIVERED : EVENT_DROPPED;
     this.digest.mix(now, kind, direction.number, pool.index[id]!, pool.lengthBytes[id]!, pool.hash[id]!);
     if (heard) {
       this.stats.delivered++;
-      if (this.#between[host.number]![host.number] !== direction) this.latency.add(now - pool.sentAt[id]!);
+      if (!within) this.latency.add(now - pool.sentAt[id]!);
       return;
     }
     if (socket === null) this.stats.unheard++;
@@ -188,7 +177,10 @@ export class Network {
     if (addresses[offset + 16] === 0 && addresses[offset + 17] === 0) return null; // port 0
     if (isLoopback(addresses, offset)) return isWildcard(local) || isLoopback(local, 0) ? socket.host : null;
     if (isLoopback(local, 0)) return null;
-    return this.hosts[hostNumberOf(addresses, offset, four)] ?? null;
+    const host = this.hosts[hostNumberOf(addresses, offset, four)] ?? null;
+    if (host !== null || this.#outsideAddresses.size === 0) return host;
+    const outside = this.#outsideAddresses.get(outsideNumberOf(addresses, offset)) ?? null;
+    return outside === socket.host ? null : outside; // its NAT does not send back what came from inside
   }
 
   /** Writes source and destination of datagram `id`. A socket bound to a wildcard sends from the fitting address. */

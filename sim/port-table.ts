@@ -22,7 +22,7 @@ export class PortTable {
     for (let tries = EPHEMERAL_FIRST; tries <= EPHEMERAL_LAST; tries++) {
       const port = this.#nextEphemeral;
       this.#nextEphemeral = port === EPHEMERAL_LAST ? EPHEMERAL_FIRST : port + 1;
-      if (!this.#sockets.has(port)) return port;
+      if (!this.isBound(port)) return port;
     }
     throw new SysError('EADDRINUSE', 'bind', 'every ephemeral port of this host is in use; close some sockets');
   }
@@ -34,6 +34,11 @@ export class PortTable {
       if (overlap(local, dualStack, socket.localAddress, socket.dualStack)) return true;
     }
     return false;
+  }
+
+  /** Whether any socket is bound to this port. */
+  isBound(port: number): boolean {
+    return this.#sockets.has(port);
   }
 
   add(socket: SimSocket): void {

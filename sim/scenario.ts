@@ -4,9 +4,9 @@
 
 import type { GameModule, Host } from '../engine/host.ts';
 import type { Micros } from '../sys/api.ts';
+import type { DirectionOptions } from './direction-options.ts';
 import { openEngine } from './engine-host.ts';
 import type { SimHost } from './host.ts';
-import type { DirectionOptions } from './link.ts';
 import type { AeadFactory } from './sim-sys.ts';
 import { World } from './world.ts';
 
@@ -71,10 +71,14 @@ export interface ScenarioReport {
   readonly virtualSeconds: number;
   readonly events: number;
   readonly packetsSent: number;
+  /** Copies that links made; not among the packets sent. */
+  readonly packetsDuplicated: number;
   readonly packetsDropped: number;
   readonly dropped: {
-    /** On a link. */
+    /** In the air. */
     readonly lost: number;
+    /** At the full queue before a link's line. */
+    readonly queueFull: number;
     /** At a full receive buffer. */
     readonly overflowed: number;
     /** At a port that nobody listened on (any more). */
@@ -152,7 +156,7 @@ function mint(
 }
 
 function reportOf(scenario: Scenario, world: World, clientsFailed: number): ScenarioReport {
-  const { sent, lost, overflowed, unheard } = world.stats;
+  const { sent, duplicated, lost, queueDropped, overflowed, unheard } = world.stats;
   return {
     scenario: scenario.name,
     seed: world.seed,
@@ -162,8 +166,9 @@ function reportOf(scenario: Scenario, world: World, clientsFailed: number): Scen
     virtualSeconds: world.now / 1_000_000,
     events: world.events,
     packetsSent: sent,
-    packetsDropped: lost + overflowed + unheard,
-    dropped: { lost, overflowed, unheard },
+    packetsDuplicated: duplicated,
+    packetsDropped: lost + queueDropped + overflowed + unheard,
+    dropped: { lost, queueFull: queueDropped, overflowed, unheard },
     latencyMs: { p50: millis(world.latency.quantile(0.5)), p99: millis(world.latency.quantile(0.99)) },
   };
 }

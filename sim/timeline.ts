@@ -15,8 +15,12 @@ export const DUE_WAKE = 1;
 export const DUE_DEADLINE = 2;
 /** A virtual timer (id: timer). */
 export const DUE_TIMER = 3;
+/** The packet on the line of a bottleneck has left it (id: bottleneck). */
+export const DUE_DEPARTURE = 4;
+/** A source of cross traffic has an acknowledgement or a timeout (id: source). */
+export const DUE_SOURCE = 5;
 
-const KIND_BITS = 2;
+const KIND_BITS = 3;
 const KIND_MASK = (1 << KIND_BITS) - 1;
 
 /** The calendar at virtual time 0: 2025-06-15 15:06:40 UTC, a second like any other. */

@@ -6,16 +6,21 @@
  */
 
 import { type Micros, NEVER } from '../sys/api.ts';
+import type { AimdOptions, AimdSource } from './aimd-source.ts';
+import { Bottleneck, type BottleneckOptions } from './bottleneck.ts';
 import { EVENT_TIMER, EVENT_TURN } from './digest.ts';
+import type { DirectionOptions } from './direction-options.ts';
 import { afterNodeTurn, drainMicrotasks, Guard } from './guard.ts';
 import { HOSTS_MAX, type HostOptions, SimHost } from './host.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
-import type { DirectionOptions, LinkDirection } from './link.ts';
-import { Network, type NetworkStats } from './network.ts';
+import type { LinkDirection } from './link.ts';
+import type { RebindOptions } from './nat.ts';
+import { Network } from './network.ts';
 import { SimAead } from './sim-aead.ts';
 import type { AeadFactory } from './sim-sys.ts';
 import { Streams } from './streams.ts';
-import { DUE_ARRIVAL, DUE_TIMER, DUE_WAKE } from './timeline.ts';
+import { DUE_ARRIVAL, DUE_DEPARTURE, DUE_SOURCE, DUE_TIMER, DUE_WAKE } from './timeline.ts';
+import type { NetworkStats } from './transit.ts';
 
 /** Events between two looks at Node's own loop (signals, a progress bar): some milliseconds of work. */
 const EVENTS_PER_SLICE = 4_096;
@@ -42,6 +47,7 @@ export class World {
   readonly #guard: Guard;
   readonly #openAead: AeadFactory;
   readonly #hosts: Map<string, SimHost> = new Map();
+  readonly #bottlenecks: Map<string, Bottleneck> = new Map();
   #current: SimHost | null = null;
   #failure: { readonly error: unknown } | null = null;
   #running = false;
@@ -116,6 +122,39 @@ export class World {
   }
 
   /**
+   * From now on the outside sees `host` under another port (and address): a NAT in front of it has forgotten its mappings.
+   * Datagrams to the old ones are unheard, and none reaches the host before it has sent from that port again. What passes
+   * within the host does not pass the NAT. May be called again. Throws RangeError when the port cannot be.
+   */
+  rebind(host: SimHost, options: RebindOptions = {}): void {
+    this.#network.rebind(host, options);
+  }
+
+  /**
+   * A line with a queue that several directions share: name it in their options (`bottleneck`) and their flows compete.
+   * Throws RangeError when the name is taken or a number is out of its range.
+   */
+  bottleneck(name: string, options: BottleneckOptions): Bottleneck {
+    if (this.#bottlenecks.has(name)) {
+      throw new RangeError(`there is a bottleneck '${name}' already: names are unique`);
+    }
+    const made = new Bottleneck(name, options);
+    this.#bottlenecks.set(name, made);
+    return made;
+  }
+
+  /**
+   * Cross traffic: a bulk transfer that fills a bottleneck or a direction as TCP does. Throws RangeError when the name is
+   * taken or a number is out of its range.
+   */
+  aimdSource(name: string, options: AimdOptions): AimdSource {
+    if (this.#network.transit.sources.some((source) => source.name === name)) {
+      throw new RangeError(`there is a source '${name}' already: names are unique`);
+    }
+    return this.#network.transit.addSource(name, options);
+  }
+
+  /**
    * Runs `act` as code of `host` at world time `time`. When it throws, or the promise that it returns rejects, `run()`
    * ends with that error.
    */
@@ -167,6 +206,8 @@ export class World {
         }
         this.#countEvent(timeline.now);
         if (timeline.kind === DUE_ARRIVAL) this.#network.arrive(timeline.id);
+        else if (timeline.kind === DUE_DEPARTURE) this.#network.transit.depart(timeline.id);
+        else if (timeline.kind === DUE_SOURCE) this.#network.transit.sources[timeline.id]!.turn();
         else if (this.#turn(timeline.kind, timeline.id)) {
           left--;
           if (this.#failure !== null) throw this.#failure.error;

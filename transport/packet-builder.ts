@@ -54,9 +54,9 @@ export class PacketBuilder {
     if ((reasons & FOR_CONTROL) !== 0) this.#control.put(c, writer, carried);
     const before = writer.at;
     if ((reasons & FOR_REAL_TIME) !== 0) this.packer.putMessages(c, false, now);
-    if ((reasons & FOR_PROBE) !== 0) this.packer.putProbe(c);
+    if ((reasons & FOR_PROBE) !== 0) this.packer.putProbe(c, now);
     // A packet that only acks, or only moves a transfer on, does not carry copies: it would ask for acks without end.
-    if (writer.at > before || (reasons & FOR_COPIES) !== 0) this.packer.putRiders(c);
+    if (writer.at > before || (reasons & FOR_COPIES) !== 0) this.packer.putRiders(c, now);
     if ((reasons & FOR_BULK) !== 0) this.packer.putMessages(c, true, now);
     const ping = carried.building === END && ((reasons & FOR_PROBE) !== 0 || this.#pingsAcks(c, writer.length));
     if (ping) this.#control.putPing(writer, carried);

@@ -157,7 +157,7 @@ export class EngineOnTape {
       const { kept } = socket;
       for (let slot = 0; slot < kept.count; slot++) kept.address.set(own, slot * ADDRESS_BYTES);
       client.receive(kept, this.#machine.nowMicros, SECONDS);
-      client.drain({ connect: () => {}, payload: () => {}, disconnect: () => {} });
+      client.drain({ connect: () => {}, payload: () => {}, path: () => {}, disconnect: () => {} });
       kept.count = 0;
     }
     socket.keep = false;

@@ -115,6 +115,7 @@ class Stand {
       payload: (_connection, _bytes, _offset, length) => {
         if (length === PAYLOAD_BYTES) counts.received++;
       },
+      path: () => {},
       disconnect: (connection, reason) => {
         throw new Error(`connection ${connection} ended: ${reason.code}`);
       },
@@ -198,7 +199,7 @@ class Stand {
       this.#server.transmit(this.#tx, this.#now);
       for (let slot = 0; slot < this.#tx.count; slot++) this.#tx.address.set(own, slot * ADDRESS_BYTES);
       client.receive(this.#tx, this.#now, SECONDS);
-      client.drain({ connect: () => {}, payload: () => {}, disconnect: () => {} });
+      client.drain({ connect: () => {}, payload: () => {}, path: () => {}, disconnect: () => {} });
     }
     if (!client.isConnected()) throw new Error(`client ${index} did not connect`);
     const { clientToServerKey, serverToClientKey } = readConnectToken(token)!;

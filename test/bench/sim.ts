@@ -1,8 +1,9 @@
 // The simulator's speed: events through the bare queue, packets through a link, and the arena's virtual seconds.
 
 import { existsSync } from 'node:fs';
+import type { DirectionOptions } from '../../sim/direction-options.ts';
 import { EventQueue } from '../../sim/event-queue.ts';
-import { LinkDirection } from '../../sim/link.ts';
+import { LinkDirection, LOST } from '../../sim/link.ts';
 import { runScenario, type SimulatedGame } from '../../sim/scenario.ts';
 import { Stream, Streams } from '../../sim/streams.ts';
 import { type BenchOptions, type BenchReport, figure, machine, RUNS_DEFAULT } from './report.ts';
@@ -11,24 +12,40 @@ import { type BenchOptions, type BenchReport, figure, machine, RUNS_DEFAULT } fr
 const PENDING = 10_000;
 const EVENTS = 2_000_000;
 const PACKETS = 1_000_000;
+/** A packet of 100 bytes each 100 us. */
+const PACKET_MICROS = 100;
+const LINK: DirectionOptions = { latencyMicros: 50_000, jitterMicros: 10_000, loss: 0.05 };
+/** A line that is nearly as fast as they come, so that there is a queue. */
+const EVERY_STAGE: DirectionOptions = {
+  ...LINK,
+  rateBitsPerSecond: 10_100_000,
+  queueBytes: 50_000,
+  loss: { model: 'gilbert-elliott', loss: 0.05, meanBurstPackets: 4 },
+  duplicate: 0.01,
+  duplicateDelayMicros: 10_000,
+  reorder: 0.01,
+};
 const ARENA_SECONDS = 30;
 const ARENA_CLIENTS = 8;
 const ARENA_GAME = new URL('../../samples/arena/game.js', import.meta.url);
 
 export async function run(options: BenchOptions): Promise<BenchReport> {
   const runs = options.runs ?? RUNS_DEFAULT;
-  const samples = { events: [] as number[], packets: [] as number[], arena: [] as number[] };
+  const samples = { events: [] as number[], packets: [] as number[], stages: [] as number[], arena: [] as number[] };
   const game = existsSync(ARENA_GAME) ? ((await import(ARENA_GAME.href)) as SimulatedGame) : null;
   eventsPerSecond(); // compiles what is measured
-  packetsPerSecond();
+  packetsPerSecond(LINK);
+  packetsPerSecond(EVERY_STAGE);
   for (let i = 0; i < runs; i++) {
     samples.events.push(eventsPerSecond());
-    samples.packets.push(packetsPerSecond());
+    samples.packets.push(packetsPerSecond(LINK));
+    samples.stages.push(packetsPerSecond(EVERY_STAGE));
     if (game !== null) samples.arena.push(await arenaSpeed(game));
   }
   const figures = [
     figure('raw events a second, 10,000 pending', 'M/s', samples.events, { op: '>=', value: 1.5 }),
     figure('packets a second decided by one link (loss, jitter)', 'M/s', samples.packets),
+    figure('packets a second through every stage of a link', 'M/s', samples.stages, { op: '>=', value: 0.5 }),
   ];
   if (game === null)
     return { bench: 'sim', machine: machine(), figures, notes: ['samples/arena is not in this build'] };
@@ -56,13 +73,29 @@ function eventsPerSecond(): number {
   return EVENTS / seconds / 1e6;
 }
 
-/** Millions of packets a second that one direction decides on. */
-function packetsPerSecond(): number {
-  const link = new LinkDirection('a>b', 0, new Streams(7), { latencyMicros: 50_000, jitterMicros: 10_000, loss: 0.05 });
+/** Millions of packets a second that one direction takes from stage to stage. */
+function packetsPerSecond(options: DirectionOptions): number {
+  const link = new LinkDirection('a>b', 0, new Streams(7), options);
   const start = process.hrtime.bigint();
-  for (let i = 0; i < PACKETS; i++) link.admit(i, 100);
+  for (let i = 0; i < PACKETS; i++) {
+    const now = i * PACKET_MICROS;
+    const index = link.enter(100);
+    const { bottleneck } = link;
+    if (bottleneck === null) cross(link, index, now);
+    else {
+      while (bottleneck.nextDeparture <= now) {
+        const left = bottleneck.nextDeparture;
+        cross(link, bottleneck.leave(), left);
+      }
+      bottleneck.enter(index, 100, now);
+    }
+  }
   const seconds = Number(process.hrtime.bigint() - start) / 1e9;
   return link.stats.sent / seconds / 1e6;
+}
+
+function cross(link: LinkDirection, index: number, now: number): void {
+  if (link.cross(index, now) !== LOST) link.copyExtraMicros(index);
 }
 
 async function arenaSpeed(game: SimulatedGame): Promise<number> {
@@ -71,7 +104,7 @@ async function arenaSpeed(game: SimulatedGame): Promise<number> {
     name: 'arena',
     game,
     clients: ARENA_CLIENTS,
-    link: { latencyMicros: 50_000, jitterMicros: 10_000, loss: 0.05 },
+    link: LINK,
     seconds: ARENA_SECONDS,
     seed: 7,
   });

@@ -77,6 +77,7 @@ writeMessageHeader(frame, 0, [INPUT_CHANNEL, SNAPSHOT_CHANNEL].sort().indexOf(IN
 const sink: NetcodeClientSink = {
   connect: () => void connected++,
   payload: () => void snapshots++,
+  path: () => {},
   disconnect: (reason) => {
     throw new Error(`a client of the load was disconnected: ${reason.code} ${reason.text}`);
   },

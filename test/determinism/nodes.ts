@@ -14,9 +14,13 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 
 const SIM = fileURLToPath(new URL('../../sim/cli.js', import.meta.url));
-/** What each version runs: the stand-in and the real ciphers, with a link that uses every kind of chance. */
+/** What each version runs: the stand-in and the real ciphers, with links that use every kind of chance. */
 const RUNS: readonly (readonly string[])[] = [
   ['--clients', '8', '--latency', '50', '--jitter', '10', '--loss', '5', '--seconds', '20', '--seed', '7'],
+  [
+    ...'--clients 4 --latency 30 --jitter 9 --loss 5 --burst 4 --rate 0.1 --queue 100'.split(' '),
+    ...'--duplicate 2 --reorder 2 --seconds 10'.split(' '),
+  ],
   ['--clients', '2', '--latency', '20', '--loss', '20', '--seconds', '10', '--seed', 'other', '--aead', 'real'],
 ];
 

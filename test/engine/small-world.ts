@@ -1,9 +1,9 @@
 /** A simulated world with engines on its hosts, for tests of the engine: no ports, no waiting, the same every time. */
 
 import type { Host } from '../../engine/host.ts';
+import type { DirectionOptions } from '../../sim/direction-options.ts';
 import { openEngine } from '../../sim/engine-host.ts';
 import type { SimHost } from '../../sim/host.ts';
-import type { DirectionOptions } from '../../sim/link.ts';
 import { World } from '../../sim/world.ts';
 
 export const SECOND = 1_000_000;

@@ -1,6 +1,7 @@
 // A simulated packet leaves next to nothing behind: a run of hours must not be a run of the garbage collector.
 
 import { expect, it } from 'vitest';
+import type { DirectionOptions } from '../../sim/direction-options.ts';
 import type { SimHost } from '../../sim/host.ts';
 import { addressOf, READABLE } from '../../sys/api.ts';
 import { collectGarbage } from '../sys/collect-garbage.ts';
@@ -13,8 +14,23 @@ const ROUND_MICROS = 25 * SECOND;
 /** The first rounds still compile. */
 const ROUNDS_MAX = 6;
 
-it('grows the heap by at most 16 bytes a packet over 100,000 packets, turns and deadlines included', async () => {
-  const world = openWorld({ link: { latencyMicros: 50_000, jitterMicros: 10_000, loss: 0.05 } });
+const PLAIN: DirectionOptions = { latencyMicros: 50_000, jitterMicros: 10_000, loss: 0.05 };
+/** A queue that is nearly always there: 4,096,000 bits a second come. */
+const EVERY_STAGE: DirectionOptions = {
+  ...PLAIN,
+  rateBitsPerSecond: 4_000_000,
+  queueBytes: 50_000,
+  loss: { model: 'gilbert-elliott', loss: 0.05, meanBurstPackets: 4 },
+  duplicate: 0.05,
+  duplicateDelayMicros: 10_000,
+  reorder: 0.05,
+};
+
+it.each([
+  ['a link that delays and loses', PLAIN],
+  ['every stage of a link', EVERY_STAGE],
+])('grows the heap by at most 16 bytes a packet over 100,000 packets through %s, turns included', async (_, link) => {
+  const world = openWorld({ link });
   const [from, to] = [world.host('from'), world.host('to')];
   world.start(to, 0, () => startSink(to));
   world.start(from, 1, () => startSource(from, addressOf('10.0.0.2', ECHO_PORT)!));

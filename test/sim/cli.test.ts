@@ -48,6 +48,20 @@ describe.skipIf(!built)(`sim command${built ? '' : ' (skipped: dist/sim/cli.js i
     expect(JSON.parse(stdout).digest).toBe(report(SHORT).digest);
   });
 
+  it('runs over a slow line that loses in bursts, reorders and duplicates, and accounts for it', () => {
+    const slow = [...SHORT, '--burst', '4', '--rate', '0.05', '--queue', '100', '--duplicate', '5', '--reorder', '5'];
+    const { dropped, packetsSent, packetsDuplicated, packetsDropped, latencyMs, digest } = report(slow);
+    expect(dropped.queueFull).toBeGreaterThan(0);
+    expect(dropped.lost / packetsSent).toBeGreaterThan(0.01);
+    expect(packetsDuplicated / packetsSent).toBeGreaterThan(0.02);
+    expect(packetsDropped).toBe(dropped.lost + dropped.queueFull + dropped.overflowed + dropped.unheard);
+    expect(latencyMs.p99).toBeGreaterThan(100);
+    const { stdout } = sim(slow);
+    expect(stdout).toContain(digest);
+    expect(stdout).toContain('5 % loss in bursts of 4, 0.05 Mbit/s with 100 ms of queue, 5 % twice, 5 % held back');
+    expect(stdout).toContain(`queue full ${dropped.queueFull}`);
+  });
+
   it('prints a table for people that shows the same digest', () => {
     const { status, stdout } = sim(SHORT);
     expect(status).toBe(0);
@@ -57,6 +71,15 @@ describe.skipIf(!built)(`sim command${built ? '' : ' (skipped: dist/sim/cli.js i
 
   it.each([
     [['run', '--jitter', '51'], '--jitter 51 is larger than --latency 50'],
+    [['run', '--burst', '3'], '--burst 3 without --loss'],
+    [['run', '--burst', '3', '--loss', '100'], 'leave --burst out'],
+    [['run', '--burst', '3', '--loss', '90'], 'give 9 or more'],
+    [['run', '--burst', '0.5', '--loss', '9'], 'give a number from 1 to 1000'],
+    [['run', '--queue', '50'], '--queue 50 without --rate'],
+    [['run', '--queue', '60000', '--rate', '10'], 'give 53687 or less'],
+    [['run', '--rate', '0'], 'give a number from 0.001'],
+    [['run', '--duplicate', '101'], 'give a number from 0 to 100'],
+    [['run', '--reorder', '-1'], 'give a number from 0 to 100'],
     [['run', '--loss', '101'], 'give a number from 0 to 100'],
     [['run', '--clients', '-1'], 'give a whole number'],
     [['run', '--scenario', 'chess'], 'Allowed choices are arena'],

@@ -62,13 +62,13 @@ export class Packer {
   }
 
   /** What rides along in a packet that leaves anyway: unacked inputs, and copies of small messages that may be lost. */
-  putRiders(c: number): void {
+  putRiders(c: number, now: Micros): void {
     for (let i = 0; i < this.#inputChannels.length; i++) this.#putInputs(c, this.#inputChannels[i]!);
-    if (this.#outgoing.copying[c]! > 0) this.#putCopies(c);
+    if (this.#outgoing.copying[c]! > 0) this.#putCopies(c, now);
   }
 
   /** Puts the oldest unacked messages again, one of each channel: what a probe says. */
-  putProbe(c: number): void {
+  putProbe(c: number, now: Micros): void {
     const { channels, rings } = this.#outgoing;
     for (let channel = 0; channel < channels.count; channel++) {
       const s = c * channels.count + channel;
@@ -76,6 +76,10 @@ export class Packer {
       for (let id = rings.oldest[s]!; id < rings.nextWaiting[s]!; id++) {
         const slot = rings.slotOf(s, id);
         if (rings.state[slot] !== IN_FLIGHT || rings.carrier[slot] === this.#serial) continue;
+        if (rings.expiresAt[slot]! <= now) {
+          this.#outgoing.expire(c, s, id);
+          continue;
+        }
         this.#putAgain(s, channel, id, slot);
         break;
       }
@@ -293,7 +297,7 @@ export class Packer {
     if (rings.copying[s] === 1 || id < rings.copyFrom[s]!) rings.copyFrom[s] = id;
   }
 
-  #putCopies(c: number): void {
+  #putCopies(c: number, now: Micros): void {
     const { rings, channels } = this.#outgoing;
     const writer = this.#writer;
     const before = writer.at;
@@ -311,6 +315,10 @@ export class Packer {
           continue;
         }
         if (rings.carrier[slot] === this.#serial) continue; // it is in this packet already
+        if (rings.expiresAt[slot]! <= now) {
+          this.#outgoing.expire(c, s, id);
+          continue;
+        }
         if (writer.at + rings.length[slot]! > stopAt || !this.#putAgain(s, channel, id, slot)) break;
         this.#outgoing.setCopies(c, s, slot, copies - 1);
       }

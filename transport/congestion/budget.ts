@@ -25,16 +25,16 @@ const GROWTH_MULTIPLE = 1.5;
 const USE_DECAY = 0.99;
 /** Growth a second while no limit is known, and near the rate at which the queue last grew. */
 const GROWTH_FAST = 0.5;
-const GROWTH_NEAR = 0.06;
+const GROWTH_NEAR = 0.04;
 const NEAR_SHARE = 0.85;
 /** From here on the known rate is history. */
 const PASSED_SHARE = 1.2;
 /** What is left of the known rate from one shrinking slice to the next. */
 const KNOWN_FALL = 0.75;
 /** A queue below which the budget grows, ... */
-const QUEUE_LOW_MICROS = 3000;
+const QUEUE_LOW_MICROS = 2500;
 /** ... and one above which it shrinks if it still rises. */
-const QUEUE_HIGH_MICROS = 6000;
+const QUEUE_HIGH_MICROS = 4500;
 /** Both are longer by half a packet's time at the present use: a tick leaves in a heap, and waits for itself. */
 const OWN_HEAP_BYTES: number = PACKET_BYTES / 2;
 const OWN_HEAP_MAX_MICROS = 12_000;

@@ -14,8 +14,9 @@ import type { Micros } from '../../sys/api.ts';
 const YIELDS_MAX = 4;
 const YIELDS_MAX_AGAIN = 2;
 const MEMORY_MICROS = 10_000_000;
-/** Between two tests: a test costs about a round trip of half the window. */
+/** Between two tests, whichever is longer: a test costs about a round trip of half the window. */
 const TEST_MICROS = 1_500_000;
+const TEST_RTTS = 15;
 /** Queues after tests that differ by less than this, so many times in a row, are none. */
 const FLAT_MICROS = 1000;
 const FLAT_TESTS = 2;
@@ -94,9 +95,9 @@ export class Competitor {
   }
 
   /** COMPETITOR, ALONE or LONGER_PATH, from the queue that a test has left. */
-  endTest(connection: number, queueMicros: number, targetMicros: number, now: Micros): number {
+  endTest(connection: number, queueMicros: number, targetMicros: number, rttMicros: number, now: Micros): number {
     this.testing[connection] = 0;
-    this.#testAt[connection] = now + TEST_MICROS;
+    this.#testAt[connection] = now + Math.max(TEST_MICROS, TEST_RTTS * rttMicros);
     this.#queueMax[connection] = queueMicros;
     this.#metAt[connection] = now;
     if (queueMicros <= targetMicros) return ALONE;

@@ -63,10 +63,12 @@ const LOSS_CUT_COMPETING = 0.5;
 const PACING_GAIN = 1.15;
 const PACING_GAIN_STARTUP = 1.3;
 /** Window above the greatest delivery rate of the last rounds times the round trip, for jitter, loss and growth. */
-const CWND_GAIN = 1.4;
+const CWND_GAIN = 1.3;
 const CWND_GAIN_STARTUP = 2.5;
 /** A connection whose bulk was silent for so long starts up again from half its window. */
 const IDLE_MICROS = 5_000_000;
+/** In flight over window from which on the real-time class is what fills the path. */
+const OVERDRIVEN = 1.1;
 /** The window counts as used from this share on: pacing and whole packets leave a rest. */
 const USED_SHARE = 0.7;
 
@@ -185,6 +187,8 @@ export class CongestionController {
     this.#bulk[connection] = active ? 1 : 0;
     if (!active) {
       this.#bulkEndedAt[connection] = now;
+      // Without bulk there is nothing to compete with, and the base must be measured again.
+      if (this.mode[connection] === COMPETING) this.mode[connection] = DELAY;
       return;
     }
     if (now - this.#bulkEndedAt[connection]! < IDLE_MICROS) return;
@@ -261,12 +265,13 @@ export class CongestionController {
     const target = this.#target(connection);
     if (this.#cutPending[connection] === 0 && this.queue.settled[connection] === 1) {
       if (queue > target) {
-        this.#yield(connection, queue, target, sample.now);
+        this.#yield(connection, sample, queue, target);
         return;
       }
       this.#competitor.drained(connection);
     }
     if (
+      this.#bulk[connection] === 1 &&
       this.loss.smoothed[connection]! > this.loss.clear[connection]! &&
       this.#roundsSinceCut[connection]! >= LOSS_CUT_ROUNDS
     ) {
@@ -280,13 +285,17 @@ export class CongestionController {
   }
 
   /** The queue stands above the target: cut to what empties it, or see that cutting does not help. */
-  #yield(connection: number, queue: number, target: number, now: Micros): void {
+  #yield(connection: number, sample: AckSample, queue: number, target: number): void {
+    const now = sample.now;
     if (this.#bulk[connection] === 0) {
       // The queue is not bulk's: the budget answers.
       this.queue.settled[connection] = 0;
       return;
     }
-    if (!this.#competitor.mayYield(connection, this.cwndBytes[connection]!, now)) {
+    const cwnd = this.cwndBytes[connection]!;
+    // More in flight than the window long after the last cut: the game fills the queue, and bulk must not compete with it.
+    const ours = sample.inFlightBytes > OVERDRIVEN * cwnd + CWND_MIN_BYTES;
+    if (!ours && !this.#competitor.mayYield(connection, cwnd, now)) {
       this.#compete(connection, now);
       return;
     }
@@ -327,7 +336,13 @@ export class CongestionController {
   }
 
   #endTest(connection: number, queue: number, now: Micros): void {
-    const verdict = this.#competitor.endTest(connection, queue, this.#target(connection), now);
+    const verdict = this.#competitor.endTest(
+      connection,
+      queue,
+      this.#target(connection),
+      queue + this.queue.baseMicros[connection]!,
+      now,
+    );
     if (verdict === ALONE) {
       this.mode[connection] = DELAY;
       return;

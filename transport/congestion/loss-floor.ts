@@ -19,7 +19,7 @@ const FLOOR_TURN_MICROS = 10_000_000;
 const CLEAR_FACTOR = 2;
 const CLEAR_MARGIN = 0.04;
 /** More than this is no path that a game can be played on, but a queue so short that it cannot be seen. */
-const FLOOR_MAX = 0.12;
+const FLOOR_MAX = 0.1;
 /** Clear when no floor is known: more than the 10 % of random loss that must be survived. */
 const CLEAR_UNKNOWN = 0.18;
 const NONE = 1;

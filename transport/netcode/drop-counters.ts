@@ -41,6 +41,11 @@ export const DROP_RESPONSE_REPEATED = 31;
 export const DROP_RESPONSE_CHALLENGE = 32;
 export const DROP_RESPONSE_CLIENT_CONNECTED = 33;
 export const DROP_RESPONSE_FULL = 34;
+export const DROP_UNKNOWN_ID = 35;
+export const DROP_PATH = 36;
+export const DROP_PATH_REPEATED = 37;
+export const DROP_PATH_LATE = 38;
+export const DROP_PATH_RESPONSE = 39;
 
 /** Names by number, in the order of the constants above (a test holds that). */
 export const DROP_NAMES = [
@@ -113,6 +118,16 @@ export const DROP_NAMES = [
   'responseClientConnected',
   /** The last slot was taken meanwhile: answered with "denied". */
   'responseFull',
+  /** A connection id that no connection has; at a client, not the one that it sends with. */
+  'unknownId',
+  /** An authentic path packet of an unknown kind, or whose sealed id is not the one in the clear. */
+  'path',
+  /** A rebind request less than 50 ms after the last answer to this connection. */
+  'pathRepeated',
+  /** A rebind request from elsewhere, or a challenge, overtaken by newer packets of the session. */
+  'pathLate',
+  /** A path response that answers no challenge to the address it came from, or one from before the last move. */
+  'pathResponse',
 ] as const;
 
 /** The name of a counter. */

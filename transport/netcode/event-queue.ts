@@ -6,6 +6,8 @@ export const EVENT_ADMIT = 1;
 export const EVENT_CONNECT = 2;
 export const EVENT_PAYLOAD = 3;
 export const EVENT_DISCONNECT = 4;
+/** The peer's address is another one; `length` is 1 when its host is, too. */
+export const EVENT_PATH = 5;
 
 /** Events of one turn. Grows by doubling, at most to the payloads of a batch and four events a connection. */
 export class EventQueue {
@@ -49,6 +51,12 @@ export class EventQueue {
     this.length[i] = length;
     this.number[i] = (high >>> 0) * 4294967296 + (low >>> 0);
     this.payloads++;
+  }
+
+  /** Appends a change of address. */
+  pushPath(connection: number, hostChanged: boolean): void {
+    this.push(EVENT_PATH, connection);
+    this.length[this.count - 1] = hostChanged ? 1 : 0;
   }
 
   /**

@@ -14,18 +14,17 @@ import {
   type Rng,
   sameAddress,
 } from '../../sys/api.ts';
-import type { DisconnectCode, DisconnectReason, Endpoint } from '../endpoint.ts';
+import { checkWhole } from '../config-error.ts';
+import type { DisconnectCode, Endpoint } from '../endpoint.ts';
+import { ClientCourse } from './client-course.ts';
+import { ClientPackets } from './client-packets.ts';
+import { ClientPath } from './client-path.ts';
 import {
   CLIENT_CONNECTED,
   CLIENT_DENIED,
   CLIENT_DISCONNECTED,
-  CLIENT_REQUEST_TIMED_OUT,
-  CLIENT_RESPONSE_TIMED_OUT,
   CLIENT_SENDING_REQUEST,
   CLIENT_SENDING_RESPONSE,
-  CLIENT_TIMED_OUT,
-  CLIENT_TOKEN_EXPIRED,
-  CLIENT_TOKEN_INVALID,
   clientExpects,
 } from './client-states.ts';
 import { ConnectAttempt } from './connect-attempt.ts';
@@ -34,46 +33,54 @@ import {
   countDrop,
   DROP_EMPTY,
   DROP_REASON,
+  DROP_SIZE,
   DROP_UNKNOWN_ADDRESS,
+  DROP_UNKNOWN_ID,
   DROP_WRONG_STATE,
   type DropCounters,
   dropCounters,
 } from './drop-counters.ts';
-import { EVENT_CONNECT, EVENT_DISCONNECT, EVENT_PAYLOAD, EventQueue } from './event-queue.ts';
+import { EVENT_CONNECT, EVENT_DISCONNECT, EVENT_PATH, EVENT_PAYLOAD, EventQueue } from './event-queue.ts';
 import {
-  associatedDataOf,
-  CHALLENGE_DATA_BYTES,
   CLIENT_TAKES,
-  KEEP_ALIVE_DATA_BYTES,
+  CONNECTION_ID_BYTES,
   PACKET_CHALLENGE,
   PACKET_DENIED,
   PACKET_DISCONNECT,
   PACKET_KEEP_ALIVE,
+  PACKET_PATH,
   PACKET_PAYLOAD,
+  PACKET_PAYLOAD_WITH_ID,
   PACKET_REASON,
-  PACKET_RESPONSE,
+  PATH_FROM_SERVER_BYTES,
   PacketHeader,
 } from './packets.ts';
 import { encodeReason, readReason } from './reason.ts';
 import { REPLAY_WINDOW_DEFAULT } from './replay-window.ts';
-import { copyAddress, putData, Sessions } from './sessions.ts';
+import { Sessions } from './sessions.ts';
 import type { NetcodeClientSink } from './sinks.ts';
-import { DISCONNECT_PACKETS, FAREWELL_PACKETS, KEEP_ALIVE_MICROS } from './timing.ts';
+import { KEEP_ALIVE_MICROS } from './timing.ts';
 
 export type { NetcodeClientSink } from './sinks.ts';
 
 export interface NetcodeClientOptions {
   /** See ReplayWindows. Default 4,096; the standard has 256. */
   readonly replayWindowSize?: number;
+  /**
+   * Silence after which a connected client asks the server to look for it at another address, if the server gave it ids.
+   * Default 300,000: three keep-alives missing. 0: only `rebind` does it.
+   */
+  readonly rebindSilenceMicros?: number;
 }
+
+const REBIND_SILENCE_MICROS = 300_000;
+const HOUR_MICROS = 3_600_000_000;
 
 /** Requests and responses are repeated ten times a second (netcode 1.02) ... */
 const RETRY_MICROS = 100_000;
 /** ... and up to this much later, by chance: a server under a flood answers by chance too, and a beat could hide us. */
 const RETRY_JITTER_MICROS = 10_000;
-const SECOND_MICROS = 1_000_000;
 const ROW = 0;
-const NO_DATA: Uint8Array = new Uint8Array(0);
 
 export class NetcodeClient implements Endpoint<NetcodeClientSink> {
   /** Datagrams that were not taken, by reason. Live. */
@@ -90,27 +97,27 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
   readonly #events = new EventQueue(64);
   readonly #header = new PacketHeader();
   readonly #attempt = new ConnectAttempt();
-  /** Element 0: the time of the call that is running. 1: when the next request or response is due. */
-  readonly #times: Float64Array = new Float64Array(2);
-  #state = CLIENT_DISCONNECTED;
-  #index = 0;
-  #maxClients = 0;
-  #reason: DisconnectReason | null = null;
-  /** What the server said last when it sent us away, until the next server is tried. */
-  #refusal: DisconnectReason | null = null;
-  #farewell: Uint8Array | null = null;
-  #farewellLeft = 0;
+  readonly #packets: ClientPackets;
+  readonly #path: ClientPath;
+  readonly #course: ClientCourse;
+  /** Element 0: the time of the call that is running. */
+  readonly #time: Float64Array = new Float64Array(1);
 
   constructor(options: NetcodeClientOptions, aead: Aead, rng: Rng) {
     this.#aead = aead;
     this.#rng = rng;
     this.#sessions = new Sessions(1, 1, options.replayWindowSize ?? REPLAY_WINDOW_DEFAULT, aead);
     this.writtenNumber = this.#sessions.writtenNumber;
+    this.#packets = new ClientPackets(this.#sessions, this.#attempt);
+    const silence = options.rebindSilenceMicros ?? REBIND_SILENCE_MICROS;
+    checkWhole('rebindSilenceMicros', silence, 0, HOUR_MICROS);
+    this.#path = new ClientPath(this.#sessions, this.#events, silence);
+    this.#course = new ClientCourse(this.#sessions, this.#attempt, this.#path, this.#events);
   }
 
   /** The state's number in the standard: CLIENT_TOKEN_EXPIRED (-6) .. CLIENT_CONNECTED (3). */
   get state(): number {
-    return this.#state;
+    return this.#course.state;
   }
 
   /** Which server of the token is being tried or spoken with, 0 .. 31. */
@@ -125,7 +132,7 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
 
   /** Whether payloads can be sent. The argument is there so that client and server can be used alike. */
   isConnected(_connection: number = ROW): boolean {
-    return this.#state === CLIENT_CONNECTED;
+    return this.#course.state === CLIENT_CONNECTED;
   }
 
   lastReceivedAt(): Micros {
@@ -137,42 +144,23 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
    * a word: call `disconnect` and let `transmit` finish first.
    */
   connect(token: Uint8Array, now: Micros): void {
-    const sessions = this.#sessions;
     this.#events.clear();
-    this.#farewellLeft = 0;
-    this.#refusal = null;
-    sessions.freeKeys(ROW);
-    const newKeys = this.#attempt.begin(token, now);
-    const read = this.#attempt.token;
-    if (read === null) {
-      this.#end(CLIENT_TOKEN_INVALID, { code: 'token-invalid', side: 'local', text: '' });
-      return;
-    }
-    if (newKeys) {
-      // With the same keys as before the counter goes on, so that no number is used twice with them.
-      sessions.nextLow[ROW] = 0;
-      sessions.nextHigh[ROW] = 0;
-    }
-    sessions.setKeys(ROW, read.clientToServerKey, read.serverToClientKey, associatedDataOf(read.protocolId));
-    sessions.timeoutMicros[ROW] = read.timeoutSeconds > 0 ? read.timeoutSeconds * SECOND_MICROS : 0;
-    this.#tryServer(now);
+    this.#packets.farewellLeft = 0;
+    this.#course.start(token, now);
   }
 
   /** Leaves; the server is told code and text (at most 255 bytes of UTF-8) with the next `transmit`. */
   disconnect(code: DisconnectCode, text: string, now: Micros): void {
-    if (this.#state <= CLIENT_DISCONNECTED) return;
-    this.#times[0] = now;
+    if (this.#course.state <= CLIENT_DISCONNECTED) return;
+    this.#time[0] = now;
     // Before the challenge the server knows nothing that could be ended.
-    if (this.#state >= CLIENT_SENDING_RESPONSE) {
-      this.#farewell = encodeReason(code, text);
-      this.#farewellLeft = FAREWELL_PACKETS;
-    }
-    this.#end(CLIENT_DISCONNECTED, { code, side: 'local', text });
+    if (this.#course.state >= CLIENT_SENDING_RESPONSE) this.#packets.sayFarewell(encodeReason(code, text));
+    this.#course.end(CLIENT_DISCONNECTED, { code, side: 'local', text });
   }
 
   receive(batch: DatagramBatch, now: Micros, _unixSeconds: number): void {
     this.#events.checkDrained(now);
-    this.#times[0] = now;
+    this.#time[0] = now;
     for (let slot = 0; slot < batch.count; slot++) {
       const code = this.#receiveOne(batch, slot);
       if (code === ACCEPTED) this.accepted++;
@@ -189,64 +177,78 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
           sink.payload(this.#aead.plaintext, events.offset[i]!, events.length[i]!);
           break;
         case EVENT_CONNECT:
-          sink.connect(this.#index, this.#maxClients);
+          sink.connect(this.#course.index, this.#course.maxClients);
+          break;
+        case EVENT_PATH:
+          sink.path(events.length[i] === 1);
           break;
         case EVENT_DISCONNECT:
-          sink.disconnect(this.#reason!);
+          sink.disconnect(this.#course.reason!);
           break;
       }
     }
   }
 
   advance(now: Micros): void {
-    if (this.#state <= CLIENT_DISCONNECTED) return;
-    if (this.#state < CLIENT_CONNECTED && now >= this.#attempt.expiresAt) {
-      this.#end(CLIENT_TOKEN_EXPIRED, { code: 'token-expired', side: 'local', text: '' });
-      return;
-    }
-    const timeout = this.#sessions.timeoutMicros[ROW]!;
-    if (timeout === 0 || now - this.#sessions.lastReceivedAt[ROW]! <= timeout) return;
-    const reason: DisconnectReason = { code: 'timeout', side: 'local', text: '' };
-    if (this.#state === CLIENT_CONNECTED) this.#end(CLIENT_TIMED_OUT, reason);
-    else
-      this.#tryNext(
-        this.#state === CLIENT_SENDING_REQUEST ? CLIENT_REQUEST_TIMED_OUT : CLIENT_RESPONSE_TIMED_OUT,
-        reason,
-        now,
-      );
+    if (this.#course.state <= CLIENT_DISCONNECTED) return;
+    this.#path.advance(now);
+    this.#course.advance(now);
   }
 
   transmit(batch: DatagramBatch, now: Micros): void {
-    this.#writeFarewell(batch, now);
-    if (this.#state <= CLIENT_DISCONNECTED || batch.full || now < this.#nextSendAt()) return;
-    if (this.#state === CLIENT_SENDING_REQUEST) this.#writeRequest(batch, now);
-    else if (this.#state === CLIENT_SENDING_RESPONSE) this.#write(batch, PACKET_RESPONSE, this.#attempt.challenge, now);
-    else this.#writeKeepAlive(batch, now);
-    this.#times[1] = now + RETRY_MICROS + (this.#rng.u32() % RETRY_JITTER_MICROS);
+    this.#packets.writeFarewell(batch, now);
+    this.#path.transmit(batch, now);
+    if (this.#course.state <= CLIENT_DISCONNECTED || batch.full || now < this.#nextSendAt()) return;
+    if (this.#course.state === CLIENT_SENDING_REQUEST) this.#packets.writeRequest(batch, now);
+    else if (this.#course.state === CLIENT_SENDING_RESPONSE) this.#packets.writeResponse(batch, now);
+    else this.#packets.writeKeepAlive(batch, now);
+    this.#course.retryAt[0] = now + RETRY_MICROS + (this.#rng.u32() % RETRY_JITTER_MICROS);
   }
 
   deadline(): Micros {
-    if (this.#farewellLeft > 0 || this.#events.count > 0) return 0;
-    if (this.#state <= CLIENT_DISCONNECTED) return NEVER;
-    let deadline = this.#nextSendAt();
-    const timeout = this.#sessions.timeoutMicros[ROW]!;
-    if (timeout > 0) deadline = Math.min(deadline, this.#sessions.lastReceivedAt[ROW]! + timeout + 1);
-    return this.#state < CLIENT_CONNECTED ? Math.min(deadline, this.#attempt.expiresAt) : deadline;
+    if (this.#packets.farewellLeft > 0 || this.#events.count > 0) return 0;
+    if (this.#course.state <= CLIENT_DISCONNECTED) return NEVER;
+    return Math.min(this.#nextSendAt(), this.#path.deadline(), this.#course.deadline());
   }
 
   /**
    * Seals the plaintext at `batch.home(batch.count)`, `batch.length[batch.count]` bytes (1 .. 1,200), and appends it to the
-   * batch as a payload. False when not connected; then nothing is appended.
+   * batch as a payload, with our connection id once we have moved. False when not connected; then nothing is appended.
    */
   writePayload(batch: DatagramBatch, _connection: number, now: Micros): boolean {
-    if (this.#state !== CLIENT_CONNECTED) return false;
-    this.#sessions.writePacket(batch, ROW, PACKET_PAYLOAD, now);
+    if (this.#course.state !== CLIENT_CONNECTED) return false;
+    const { id } = this.#path;
+    if (id === null) this.#sessions.writePacket(batch, ROW, PACKET_PAYLOAD, now);
+    else this.#sessions.writePacketWithId(batch, ROW, PACKET_PAYLOAD_WITH_ID, id, 0, now);
+    return true;
+  }
+
+  /** Keeps a connection id from the server, 8 bytes at `bytes[at ..]`, for a later change of address. At most four are kept. */
+  storeId(bytes: Uint8Array, at: number): void {
+    if (this.#course.state === CLIENT_CONNECTED) this.#path.store(bytes, at);
+  }
+
+  /** Ids that wait to be used. Without any the client can still rebind with the one in use, if it has one. */
+  get idsStored(): number {
+    return this.#path.stored;
+  }
+
+  /**
+   * Our address has changed or is about to (another network, another socket): tells the server with the next `transmit`,
+   * under an id that nobody has seen, if there is one. `path` follows, or nothing when the server sees no change. False when
+   * not connected or without an id.
+   */
+  rebind(now: Micros): boolean {
+    if (this.#course.state !== CLIENT_CONNECTED || !this.#path.able) return false;
+    this.#path.begin(true, now);
     return true;
   }
 
   /** When we have to send again. A payload stands for a keep-alive. */
   #nextSendAt(): Micros {
-    return this.#state === CLIENT_CONNECTED ? this.#sessions.lastSentAt[ROW]! + KEEP_ALIVE_MICROS : this.#times[1]!;
+    return this.#course.state === CLIENT_CONNECTED
+      ? this.#sessions.lastSentAt[ROW]! + KEEP_ALIVE_MICROS
+      : this.#course.retryAt[0]!;
   }
 
   /** Returns ACCEPTED or the reason to drop the datagram in `slot`. */
@@ -256,35 +258,42 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
     const header = this.#header;
     const code = header.parse(batch.arena, batch.offset[slot]!, length, CLIENT_TAKES);
     if (code !== ACCEPTED) return code;
-    if (!clientExpects(this.#state, header.type, header.sequenceHigh)) return DROP_WRONG_STATE;
+    if (header.type === PACKET_PATH && header.dataBytes !== PATH_FROM_SERVER_BYTES) return DROP_SIZE;
+    if (!clientExpects(this.#course.state, header.type, header.sequenceHigh)) return DROP_WRONG_STATE;
     if (!sameAddress(this.#sessions.address, 0, batch.address, slot * ADDRESS_BYTES)) return DROP_UNKNOWN_ADDRESS;
+    const isPath = header.type === PACKET_PATH;
+    const isNewest = isPath && this.#sessions.replay.isNewest(ROW, header.sequenceLow, header.sequenceHigh);
     const opened = this.#sessions.openPacket(batch, slot, header, ROW);
     if (opened !== ACCEPTED) return opened;
-    return this.#take(header, slot * this.#aead.plaintextStrideBytes);
+    const at = slot * this.#aead.plaintextStrideBytes;
+    if (!isPath) return this.#take(header, at);
+    this.#sessions.lastReceivedAt[ROW] = this.#time[0]!;
+    const idAt = batch.offset[slot]! + header.headerBytes - CONNECTION_ID_BYTES;
+    if (!this.#path.sendsWith(batch.arena, idAt)) return DROP_UNKNOWN_ID;
+    return this.#path.take(this.#aead.plaintext, at, isNewest, this.#time[0]!);
   }
 
   /** Acts on an authentic packet whose plaintext starts at `at`. */
   #take(header: PacketHeader, at: number): number {
-    const now = this.#times[0]!;
+    const now = this.#time[0]!;
     if (header.type === PACKET_REASON) return this.#takeReason(header, at, now);
     this.#sessions.lastReceivedAt[ROW] = now;
+    if (this.#path.attempting) this.#path.heard();
     switch (header.type) {
       case PACKET_PAYLOAD:
         this.#events.pushPayload(ROW, at, header.dataBytes, header.sequenceLow, header.sequenceHigh);
         break;
       case PACKET_KEEP_ALIVE:
-        if (this.#state === CLIENT_SENDING_RESPONSE) this.#begin(at);
+        if (this.#course.state === CLIENT_SENDING_RESPONSE) this.#course.takeWelcome(this.#aead.plaintext, at);
         break;
       case PACKET_CHALLENGE:
-        this.#attempt.challenge.set(this.#aead.plaintext.subarray(at, at + CHALLENGE_DATA_BYTES));
-        this.#state = CLIENT_SENDING_RESPONSE;
-        this.#times[1] = 0; // at once
+        this.#course.takeChallenge(this.#aead.plaintext, at);
         break;
       case PACKET_DENIED:
-        this.#tryNext(CLIENT_DENIED, { code: 'denied', side: 'remote', text: '' }, now);
+        this.#course.tryNext(CLIENT_DENIED, { code: 'denied', side: 'remote', text: '' }, now);
         break;
       case PACKET_DISCONNECT:
-        this.#end(CLIENT_DISCONNECTED, { code: 'closed', side: 'remote', text: '' });
+        this.#course.end(CLIENT_DISCONNECTED, { code: 'closed', side: 'remote', text: '' });
         break;
     }
     return ACCEPTED;
@@ -295,65 +304,8 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
     const reason = readReason(header.type, this.#aead.plaintext, at, header.dataBytes);
     if (reason === null) return DROP_REASON;
     // Above 2^63 it speaks of the handshake, and another server may decide otherwise; else of a connection that is over.
-    if (header.sequenceHigh < 0) this.#tryNext(CLIENT_DENIED, reason, now);
-    else this.#end(CLIENT_DISCONNECTED, reason);
+    if (header.sequenceHigh < 0) this.#course.tryNext(CLIENT_DENIED, reason, now);
+    else this.#course.end(CLIENT_DISCONNECTED, reason);
     return ACCEPTED;
-  }
-
-  #begin(at: number): void {
-    const view = new DataView(this.#aead.plaintext.buffer, this.#aead.plaintext.byteOffset + at, KEEP_ALIVE_DATA_BYTES);
-    this.#index = view.getUint32(0, true);
-    this.#maxClients = view.getUint32(4, true);
-    this.#state = CLIENT_CONNECTED;
-    this.#sessions.lastSentAt[ROW] = -KEEP_ALIVE_MICROS; // confirm at once: until then the server doubles what it sends
-    this.#events.push(EVENT_CONNECT, ROW);
-  }
-
-  /** Starts with the server whose turn it is. The packet counter goes on, since the keys stay the same. */
-  #tryServer(now: Micros): void {
-    copyAddress(this.#attempt.serverAddress!, 0, this.#sessions.address, 0);
-    this.#sessions.replay.reset(ROW);
-    this.#sessions.lastReceivedAt[ROW] = now;
-    this.#state = CLIENT_SENDING_REQUEST;
-    this.#times[1] = now;
-  }
-
-  /** This server will not have us: the next one, or the end in `state`. */
-  #tryNext(state: number, reason: DisconnectReason, now: Micros): void {
-    if (reason.side === 'remote') this.#refusal = reason;
-    if (this.#attempt.next()) this.#tryServer(now);
-    else this.#end(state, this.#refusal ?? reason);
-  }
-
-  #end(state: number, reason: DisconnectReason): void {
-    this.#state = state;
-    this.#reason = reason;
-    this.#events.push(EVENT_DISCONNECT, ROW);
-  }
-
-  #writeRequest(batch: DatagramBatch, now: Micros): void {
-    this.#attempt.writeRequest(batch);
-    this.#sessions.skipNumber(ROW); // requests count too, as in the reference
-    this.#sessions.lastSentAt[ROW] = now;
-  }
-
-  #writeKeepAlive(batch: DatagramBatch, now: Micros): void {
-    const at = batch.home(batch.count);
-    batch.arena.fill(0, at, at + KEEP_ALIVE_DATA_BYTES); // a client has nothing to say in it
-    batch.length[batch.count] = KEEP_ALIVE_DATA_BYTES;
-    this.#sessions.writePacket(batch, ROW, PACKET_KEEP_ALIVE, now);
-  }
-
-  #write(batch: DatagramBatch, type: number, data: Uint8Array, now: Micros): void {
-    putData(batch, data);
-    this.#sessions.writePacket(batch, ROW, type, now);
-  }
-
-  #writeFarewell(batch: DatagramBatch, now: Micros): void {
-    while (this.#farewellLeft > 0 && !batch.full) {
-      if (this.#farewellLeft > DISCONNECT_PACKETS) this.#write(batch, PACKET_REASON, this.#farewell!, now);
-      else this.#write(batch, PACKET_DISCONNECT, NO_DATA, now);
-      this.#farewellLeft--;
-    }
   }
 }

@@ -2,47 +2,32 @@
  * The server's side of netcode 1.02 behind one socket: who may come in, who is there, and their sealed packets.
  * STATE-MACHINE.md says the same in words. The parts, in the order of a packet's way:
  *
- *     PacketHeader (the clear bytes) -> ServerHandshakes with RequestGate (who may come in) -> ServerSessions (rows, tables) ->
- *     Sessions (keys, replay, open and seal) -> EventQueue (to the game) ... Outbox -> ServerAnswers (from the endpoint)
+ *     ServerIntake with PacketHeader (the clear bytes) -> ServerHandshakes with RequestGate (who may come in) ->
+ *     ServerSessions (rows, tables) -> Sessions (keys, replay, open and seal) -> EventQueue (to the game) ...
+ *     Outbox -> ServerAnswers (from the endpoint), ServerEndings (how a connection leaves), ServerPaths (how it moves)
  *
  * Receiving and sending payloads allocates nothing.
  */
 
 import { ADDRESS_BYTES, type Aead, type DatagramBatch, type Micros, type Rng } from '../../sys/api.ts';
 import { DueWheel } from '../due-wheel.ts';
-import type { DisconnectCode, DisconnectReason, Endpoint } from '../endpoint.ts';
+import type { DisconnectCode, Endpoint } from '../endpoint.ts';
 import { ChallengeBook } from './challenge.ts';
-import {
-  ACCEPTED,
-  countDrop,
-  DROP_EMPTY,
-  DROP_REASON,
-  DROP_SEQUENCE_TOO_LARGE,
-  DROP_UNKNOWN_ADDRESS,
-  DROP_WRONG_STATE,
-  type DropCounters,
-  dropCounters,
-} from './drop-counters.ts';
-import { EVENT_ADMIT, EVENT_CONNECT, EVENT_DISCONNECT, EVENT_PAYLOAD, EventQueue } from './event-queue.ts';
+import { ConnectionIds } from './connection-ids.ts';
+import { ACCEPTED, countDrop, type DropCounters, dropCounters } from './drop-counters.ts';
+import { EVENT_ADMIT, EVENT_CONNECT, EVENT_DISCONNECT, EVENT_PATH, EVENT_PAYLOAD, EventQueue } from './event-queue.ts';
 import { KeepAlives } from './keep-alive.ts';
-import { Outbox, OWES_WELCOME } from './outbox.ts';
-import {
-  PACKET_DISCONNECT,
-  PACKET_PAYLOAD,
-  PACKET_REASON,
-  PACKET_REQUEST,
-  PACKET_RESPONSE,
-  PacketHeader,
-  SERVER_TAKES,
-  TAG_BYTES,
-  USER_DATA_BYTES,
-} from './packets.ts';
-import { encodeReason, readReason } from './reason.ts';
+import { Outbox, OWES_PATH, OWES_WELCOME } from './outbox.ts';
+import { PACKET_PAYLOAD, TAG_BYTES, USER_DATA_BYTES } from './packets.ts';
+import { encodeReason } from './reason.ts';
 import { RequestGate } from './request-gate.ts';
 import { ServerAnswers } from './server-answers.ts';
+import { ServerEndings } from './server-endings.ts';
 import { ServerHandshakes } from './server-handshakes.ts';
+import { ServerIntake } from './server-intake.ts';
 import { checkPrivateKeys, type NetcodeServerOptions, type ServerSettings, serverSettings } from './server-options.ts';
-import { CLIENT_ID_BYTES, CONFIRMED, ENDING, PENDING, ServerSessions, UNCONFIRMED } from './server-sessions.ts';
+import { ServerPaths } from './server-paths.ts';
+import { CLIENT_ID_BYTES, CONFIRMED, PENDING, ServerSessions, UNCONFIRMED } from './server-sessions.ts';
 import type { NetcodeServerSink } from './sinks.ts';
 
 export type { NetcodeServerOptions } from './server-options.ts';
@@ -68,12 +53,12 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
   readonly #keepAlives: KeepAlives;
   readonly #wheel: DueWheel;
   readonly #events: EventQueue;
-  readonly #header = new PacketHeader();
-  /** 1: the game has been told that the connection ended. */
-  readonly #told: Uint8Array;
-  /** Element 0: the time of the call that is running. */
-  readonly #time: Float64Array = new Float64Array(1);
-  #unixSeconds: number;
+  readonly #endings: ServerEndings;
+  readonly #ids: ConnectionIds;
+  readonly #paths: ServerPaths;
+  readonly #intake: ServerIntake;
+  /** Of the call that is running. 0: `now`. 1: unix seconds. */
+  readonly #times: Float64Array = new Float64Array(2);
 
   /**
    * @param rng for the challenge key, the hash tables' secrets and the first packet numbers
@@ -103,9 +88,31 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
       this.#outbox,
       this.#wheel,
     );
-    this.#told = new Uint8Array(settings.maxClients);
-    this.#time[0] = now;
-    this.#unixSeconds = unixSeconds;
+    this.#times[0] = now;
+    this.#times[1] = unixSeconds;
+    this.#ids = new ConnectionIds(settings.maxClients, settings.workerNumber, rng);
+    this.#paths = new ServerPaths(
+      this.#rows,
+      this.#ids,
+      this.#handshakes,
+      this.#outbox,
+      this.#events,
+      aead,
+      rng,
+      this.#times,
+    );
+    this.#endings = new ServerEndings(this.#rows, this.#paths, this.#outbox, this.#wheel, this.#events);
+    this.#intake = new ServerIntake(
+      settings,
+      aead,
+      this.#rows,
+      this.#handshakes,
+      this.#paths,
+      this.#endings,
+      this.#wheel,
+      this.#events,
+      this.#times,
+    );
   }
 
   /** Replaces the private keys: one, or two while tokens of the old one are about, the newer first. */
@@ -115,10 +122,10 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
 
   receive(batch: DatagramBatch, now: Micros, unixSeconds: number): void {
     this.#events.checkDrained(now);
-    this.#time[0] = now;
-    this.#unixSeconds = unixSeconds;
+    this.#times[0] = now;
+    this.#times[1] = unixSeconds;
     for (let slot = 0; slot < batch.count; slot++) {
-      const code = this.#receiveOne(batch, slot);
+      const code = this.#intake.receive(batch, slot);
       if (code === ACCEPTED) this.accepted++;
       else countDrop(this.drops, code);
     }
@@ -140,17 +147,19 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
         case EVENT_CONNECT:
           sink.connect(connection);
           break;
+        case EVENT_PATH:
+          sink.path(connection, events.length[i] === 1);
+          break;
         case EVENT_DISCONNECT:
-          this.#told[connection] = 1;
+          this.#endings.tell(connection);
           sink.disconnect(connection, this.#rows.reason[connection]!);
-          this.#freeIfDone(connection);
+          this.#endings.freeIfDone(connection);
           break;
       }
     }
   }
 
   advance(now: Micros): void {
-    this.#time[0] = now;
     for (let row = this.#wheel.takeDue(now); row >= 0; row = this.#wheel.takeDue(now)) this.#fire(row, now);
   }
 
@@ -158,10 +167,11 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     const outbox = this.#outbox;
     while (outbox.count > 0 && !batch.full) {
       const row = outbox.first();
+      if (outbox.owes[row]! & OWES_PATH) this.#paths.write(batch, row, now);
       this.#answers.write(batch, row, now);
       if (outbox.owes[row] !== 0) return; // no room for the rest
       outbox.shift();
-      if (this.#rows.isConnection(row)) this.#freeIfDone(row);
+      if (this.#rows.isConnection(row)) this.#endings.freeIfDone(row);
     }
   }
 
@@ -190,7 +200,7 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     if (rows.state[connection] !== PENDING) return false;
     const handshake = rows.demote(connection);
     if (handshake >= 0) this.#handshakes.refuse(handshake, 'denied', text, now);
-    this.#end(connection, { code: 'denied', side: 'local', text });
+    this.#endings.end(connection, { code: 'denied', side: 'local', text });
     return true;
   }
 
@@ -203,7 +213,7 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     }
     if (!this.isConnected(connection)) return;
     rows.farewell[connection] = encodeReason(code, text);
-    this.#end(connection, { code, side: 'local', text });
+    this.#endings.end(connection, { code, side: 'local', text });
     this.#answers.sayFarewell(connection);
   }
 
@@ -223,6 +233,19 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     else if (state !== CONFIRMED) return false;
     this.#rows.sessions.writePacket(batch, connection, PACKET_PAYLOAD, now);
     return true;
+  }
+
+  /**
+   * Makes a connection id and writes its 8 bytes at `into[at ..]`, for the layer above to carry to the client (`storeId`).
+   * Under it the client is found when its address changes. False when the connection has as many as it may, or is none.
+   */
+  issueId(connection: number, into: Uint8Array, at: number): boolean {
+    return this.isConnected(connection) && this.#ids.issue(connection, into, at);
+  }
+
+  /** How many more ids the connection should be given: 3 at first, one more after a move. */
+  idsWanted(connection: number): number {
+    return this.isConnected(connection) ? this.#ids.wanted(connection) : 0;
   }
 
   isConnected(connection: number): boolean {
@@ -268,82 +291,12 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     return this.#rows.sessions.lastReceivedAt[connection]!;
   }
 
-  /** Returns ACCEPTED or the reason to drop the datagram in `slot`. */
-  #receiveOne(batch: DatagramBatch, slot: number): number {
-    const length = batch.length[slot]!;
-    if (length === 0) return DROP_EMPTY;
-    const offset = batch.offset[slot]!;
-    if (batch.arena[offset] === PACKET_REQUEST) {
-      return this.#handshakes.receiveRequest(batch, slot, this.#time[0]!, this.#unixSeconds);
-    }
-    const header = this.#header;
-    const code = header.parse(batch.arena, offset, length, SERVER_TAKES);
-    if (code !== ACCEPTED) return code;
-    if (header.type === PACKET_REASON && header.sequenceHigh < 0) return DROP_SEQUENCE_TOO_LARGE;
-    const row = this.#rows.findSource(batch, slot);
-    if (row < 0) return DROP_UNKNOWN_ADDRESS;
-    if (this.#rows.state[row]! >= PENDING) return this.#receiveConnected(batch, slot, row);
-    return header.type === PACKET_RESPONSE ? this.#receiveResponse(batch, slot, row) : DROP_WRONG_STATE;
-  }
-
-  /** A response. When it is right the client has a slot, and waits for the game's word. */
-  #receiveResponse(batch: DatagramBatch, slot: number, handshake: number): number {
-    const now = this.#time[0]!;
-    const code = this.#handshakes.receiveResponse(batch, slot, this.#header, handshake, now);
-    if (code !== ACCEPTED) return code;
-    const connection = this.#handshakes.promoted;
-    this.#told[connection] = 0;
-    this.#wheel.at[connection] = now + this.#settings.admitTimeoutMicros;
-    this.#wheel.set(connection);
-    this.#events.push(EVENT_ADMIT, connection);
-    return ACCEPTED;
-  }
-
-  /** A packet from the address of a connection, or of a client that waits to be admitted. */
-  #receiveConnected(batch: DatagramBatch, slot: number, connection: number): number {
-    const header = this.#header;
-    const rows = this.#rows;
-    // A response again: its answer was lost, the next keep-alive stands for it. Not worth opening.
-    if (header.type === PACKET_RESPONSE) return DROP_WRONG_STATE;
-    const pending = rows.state[connection] === PENDING;
-    if (pending && header.type < PACKET_DISCONNECT) return DROP_WRONG_STATE;
-    const code = rows.sessions.openPacket(batch, slot, header, connection);
-    if (code !== ACCEPTED) return code;
-    const at = slot * this.#aead.plaintextStrideBytes;
-    if (header.type >= PACKET_DISCONNECT) {
-      const reason = readReason(header.type, this.#aead.plaintext, at, header.dataBytes);
-      if (reason === null) return DROP_REASON;
-      this.#end(connection, reason);
-      return ACCEPTED;
-    }
-    rows.sessions.lastReceivedAt[connection] = this.#time[0]!;
-    rows.state[connection] = CONFIRMED;
-    if (header.type === PACKET_PAYLOAD) {
-      this.#events.pushPayload(connection, at, header.dataBytes, header.sequenceLow, header.sequenceHigh);
-    }
-    return ACCEPTED;
-  }
-
   /** A row's timer: a connection may owe or miss something, a handshake or a pending connection is given up. */
   #fire(row: number, now: Micros): void {
     const state = this.#rows.state[row]!;
     if (state < PENDING) this.#handshakes.expire(row);
     else if (state === PENDING || !this.#keepAlives.fire(row, now)) {
-      this.#end(row, { code: 'timeout', side: 'local', text: '' });
+      this.#endings.end(row, { code: 'timeout', side: 'local', text: '' });
     }
-  }
-
-  /** Ends a connection here; what the peer is told is up to the caller. */
-  #end(connection: number, reason: DisconnectReason): void {
-    this.#outbox.owes[connection] = 0;
-    this.#wheel.cancel(connection);
-    this.#rows.end(connection, reason);
-    this.#events.push(EVENT_DISCONNECT, connection);
-  }
-
-  /** The number is given again when the game knows of the end and the peer has been told. */
-  #freeIfDone(connection: number): void {
-    if (this.#rows.state[connection] !== ENDING) return;
-    if (this.#told[connection] === 1 && this.#outbox.owes[connection] === 0) this.#rows.freeConnection(connection);
   }
 }

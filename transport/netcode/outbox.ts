@@ -9,6 +9,8 @@ export const OWES_WELCOME = 4;
 /** A keep-alive that is sent unless something else went out meanwhile. */
 export const OWES_KEEP_ALIVE = 8;
 export const OWES_FAREWELL = 16;
+/** An answer to a path packet. */
+export const OWES_PATH = 64;
 
 export class Outbox {
   /** Rows that wait. */

@@ -3,6 +3,7 @@
  *
  *     request     00 | version 13 | protocol id 8 | expire 8 | nonce 24 | private token 1024        1,078 bytes
  *     all others  prefix 1 | sequence 1..8, little-endian | data, encrypted | tag 16
+ *     types 8, 9  prefix 1 | sequence 1..8 | connection id 8 | data, encrypted | tag 16             ours, see path.ts
  *
  * The prefix is type | (sequence bytes << 4) and is authenticated with the data. Writers use the shortest sequence, readers
  * take any of 1 to 8 bytes.
@@ -27,6 +28,10 @@ export const PACKET_PAYLOAD = 5;
 export const PACKET_DISCONNECT = 6;
 /** Our extension: why a connection ends (see reason.ts). The standard ends at 6, its peers ignore this. */
 export const PACKET_REASON = 7;
+/** Our extension: where a client is now (see path.ts). */
+export const PACKET_PATH = 8;
+/** Our extension: a payload that a client's connection id goes before, so that it counts from any address. */
+export const PACKET_PAYLOAD_WITH_ID = 9;
 
 /** Types that each side takes, one bit a type. A request (type 0) is recognised before its header is parsed. */
 export const SERVER_TAKES: number =
@@ -34,14 +39,17 @@ export const SERVER_TAKES: number =
   (1 << PACKET_KEEP_ALIVE) |
   (1 << PACKET_PAYLOAD) |
   (1 << PACKET_DISCONNECT) |
-  (1 << PACKET_REASON);
+  (1 << PACKET_REASON) |
+  (1 << PACKET_PATH) |
+  (1 << PACKET_PAYLOAD_WITH_ID);
 export const CLIENT_TAKES: number =
   (1 << PACKET_DENIED) |
   (1 << PACKET_CHALLENGE) |
   (1 << PACKET_KEEP_ALIVE) |
   (1 << PACKET_PAYLOAD) |
   (1 << PACKET_DISCONNECT) |
-  (1 << PACKET_REASON);
+  (1 << PACKET_REASON) |
+  (1 << PACKET_PATH);
 
 /** "NETCODE 1.02" with its zero byte. */
 export const VERSION: Uint8Array = Uint8Array.from('NETCODE 1.02\0', (c) => c.charCodeAt(0));
@@ -56,8 +64,9 @@ export const USER_DATA_BYTES = 256;
 export const PAYLOAD_BYTES_MAX = 1200;
 /** Code byte and text of a reason packet. */
 export const REASON_BYTES_MAX = 256;
-/** Header and tag around the data, at most. */
-export const OVERHEAD_BYTES_MAX = 25;
+export const CONNECTION_ID_BYTES = 8;
+/** Header, connection id and tag around the data, at most. */
+export const OVERHEAD_BYTES_MAX = 33;
 
 export const REQUEST_BYTES = 1078;
 export const REQUEST_VERSION_AT = 1;
@@ -72,13 +81,27 @@ export const REQUEST_TAG_AT: number = REQUEST_BYTES - TAG_BYTES;
 export const CHALLENGE_DATA_BYTES = 308;
 /** Data bytes of a keep-alive: client index and maximum of clients. */
 export const KEEP_ALIVE_DATA_BYTES = 8;
+/** Data bytes of a path packet: kind and 8 bytes; a client adds its id and 7 zeros, so that it is never answered at length. */
+export const PATH_FROM_SERVER_BYTES = 9;
+export const PATH_FROM_CLIENT_BYTES = 24;
 
 /** The smallest packet: prefix, one byte of sequence, tag. */
 const PACKET_BYTES_MIN = 18;
 /** High halves from here on mean a number of 2^53 or more. */
 const NUMBER_HIGH_MAX = 1 << 21;
 /** Data bytes of each type at least and at most. */
-const DATA_BYTES_MIN: Uint16Array = new Uint16Array([0, 0, 308, 308, 8, 1, 0, 1]);
+const DATA_BYTES_MIN: Uint16Array = new Uint16Array([
+  0,
+  0,
+  CHALLENGE_DATA_BYTES,
+  CHALLENGE_DATA_BYTES,
+  KEEP_ALIVE_DATA_BYTES,
+  1,
+  0,
+  1,
+  PATH_FROM_SERVER_BYTES,
+  1,
+]);
 const DATA_BYTES_MAX: Uint16Array = new Uint16Array([
   0,
   0,
@@ -88,13 +111,15 @@ const DATA_BYTES_MAX: Uint16Array = new Uint16Array([
   PAYLOAD_BYTES_MAX,
   0,
   REASON_BYTES_MAX,
+  PATH_FROM_CLIENT_BYTES,
+  PAYLOAD_BYTES_MAX,
 ]);
 
 /** The clear part of the packet read last. */
 export class PacketHeader {
   prefix = 0;
   type = 0;
-  /** Bytes of prefix and sequence: 2 .. 9. */
+  /** Bytes before the data: prefix, sequence and, with types 8 and 9, the connection id. 2 .. 17. */
   headerBytes = 0;
   /** Bytes between header and tag. */
   dataBytes = 0;
@@ -112,11 +137,12 @@ export class PacketHeader {
     if (length < PACKET_BYTES_MIN) return DROP_TOO_SHORT;
     const prefix = bytes[offset]!;
     const type = prefix & 15;
-    if (type === PACKET_REQUEST || type > PACKET_REASON) return DROP_TYPE;
+    if (type === PACKET_REQUEST || type > PACKET_PAYLOAD_WITH_ID) return DROP_TYPE;
     if (((takes >> type) & 1) === 0) return DROP_NOT_ALLOWED;
     const sequenceBytes = prefix >> 4;
     if (sequenceBytes < 1 || sequenceBytes > 8) return DROP_SEQUENCE_BYTES;
-    const dataBytes = length - 1 - sequenceBytes - TAG_BYTES;
+    const headerBytes = 1 + sequenceBytes + (type >= PACKET_PATH ? CONNECTION_ID_BYTES : 0);
+    const dataBytes = length - headerBytes - TAG_BYTES;
     if (dataBytes < 0) return DROP_TOO_SHORT;
     if (dataBytes < DATA_BYTES_MIN[type]! || dataBytes > DATA_BYTES_MAX[type]!) return DROP_SIZE;
     let low = 0;
@@ -132,7 +158,7 @@ export class PacketHeader {
     }
     this.prefix = prefix;
     this.type = type;
-    this.headerBytes = 1 + sequenceBytes;
+    this.headerBytes = headerBytes;
     this.dataBytes = dataBytes;
     this.sequenceLow = low;
     this.sequenceHigh = high;

@@ -58,6 +58,11 @@ export class ReplayWindows {
     return ((this.#bits[session * this.#words + (index >> 5)]! >>> (index & 31)) & 1) === 0;
   }
 
+  /** Whether a number is above every one marked so far. */
+  isNewest(session: number, low: number, high: number): boolean {
+    return (high >>> 0) * TWO_32 + (low >>> 0) > this.#newest[session]!;
+  }
+
   /** Marks a number as received. Only after the packet proved authentic, and only when `isFresh` said so. */
   mark(session: number, low: number, high: number): void {
     const number = (high >>> 0) * TWO_32 + (low >>> 0);

@@ -22,6 +22,8 @@ export interface NetcodeServerOptions {
   readonly maxClients: number;
   /** See ReplayWindows. Default 4,096; the standard has 256. */
   readonly replayWindowSize?: number;
+  /** First byte of the connection ids that this server gives, 0 .. 255: which of several workers has the session. Default 0. */
+  readonly workerNumber?: number;
   /**
    * The longest life of a token that the backend makes, exactly: tokens that live longer are refused, and after a start so
    * are those that expire within this time, since they may have been used before (unless `spentTokens` knows better). A
@@ -54,6 +56,7 @@ export interface ServerSettings {
   readonly publicAddresses: Uint8Array;
   readonly maxClients: number;
   readonly replayWindowSize: number;
+  readonly workerNumber: number;
   readonly tokenLifetimeMaxSeconds: number;
   readonly tokenOpensPerSecondMax: number | undefined;
   readonly spentTokens: SpentTokenStore | null;
@@ -88,6 +91,7 @@ export function serverSettings(options: NetcodeServerOptions): ServerSettings {
     publicAddresses: joinAddresses(options.publicAddresses),
     maxClients,
     replayWindowSize: options.replayWindowSize ?? REPLAY_WINDOW_DEFAULT,
+    workerNumber: checkWhole('workerNumber', options.workerNumber ?? 0, 0, 255),
     tokenLifetimeMaxSeconds: lifetime,
     tokenOpensPerSecondMax: options.tokenOpensPerSecondMax,
     spentTokens,

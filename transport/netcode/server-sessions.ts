@@ -162,13 +162,20 @@ export class ServerSessions {
 
   /** Takes a connection out of the tables: its peer is a stranger from now on, its client may connect again. */
   end(connection: number, reason: DisconnectReason): void {
-    const { sessions } = this;
-    if (this.#byAddress.find(sessions.address, connection * ADDRESS_BYTES) === connection) {
-      this.#byAddress.remove(sessions.address, connection * ADDRESS_BYTES);
-    }
+    this.#removeAddress(connection);
     this.#byClient.remove(this.clientId, connection * CLIENT_ID_BYTES);
     this.state[connection] = ENDING;
     this.reason[connection] = reason;
+  }
+
+  /**
+   * Gives a connection another address. Another connection that has this address is not found by it any more: of two, the
+   * one is there that proved last that it hears there. No handshake may have it.
+   */
+  moveTo(connection: number, address: Uint8Array, at: number): void {
+    this.#removeAddress(connection);
+    copyAddress(address, at, this.sessions.address, connection * ADDRESS_BYTES);
+    this.#byAddress.set(address, at, connection);
   }
 
   /** Frees an ENDING connection row. */
@@ -180,7 +187,7 @@ export class ServerSessions {
 
   /** Frees a handshake row and forgets its address. */
   freeHandshake(handshake: number): void {
-    this.#byAddress.remove(this.sessions.address, handshake * ADDRESS_BYTES);
+    this.#removeAddress(handshake);
     this.#freeHandshakeRow(handshake);
   }
 
@@ -196,13 +203,20 @@ export class ServerSessions {
 
   #moveRow(from: number, to: number): void {
     const { sessions } = this;
+    const found = this.#byAddress.find(sessions.address, from * ADDRESS_BYTES) === from;
     sessions.move(from, to);
     this.clientId.copyWithin(to * CLIENT_ID_BYTES, from * CLIENT_ID_BYTES, (from + 1) * CLIENT_ID_BYTES);
     this.userData.copyWithin(to * USER_DATA_BYTES, from * USER_DATA_BYTES, (from + 1) * USER_DATA_BYTES);
     this.tag.copyWithin(to * TAG_BYTES, from * TAG_BYTES, (from + 1) * TAG_BYTES);
     this.tokenExpires[to] = this.tokenExpires[from]!;
     this.scattered[to] = this.scattered[from]!;
-    this.#byAddress.set(sessions.address, to * ADDRESS_BYTES, to);
+    if (found) this.#byAddress.set(sessions.address, to * ADDRESS_BYTES, to);
+  }
+
+  /** Takes a row's address out of the table, unless it has passed to another row. */
+  #removeAddress(row: number): void {
+    const at = row * ADDRESS_BYTES;
+    if (this.#byAddress.find(this.sessions.address, at) === row) this.#byAddress.remove(this.sessions.address, at);
   }
 
   #freeHandshakeRow(handshake: number): void {

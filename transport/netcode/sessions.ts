@@ -8,7 +8,7 @@
 
 import { ADDRESS_BYTES, type Aead, type DatagramBatch, type Micros } from '../../sys/api.ts';
 import { ACCEPTED, DROP_FORGED, DROP_REPLAYED } from './drop-counters.ts';
-import { PACKET_KEEP_ALIVE, type PacketHeader, prefixOf, writeHeaderBefore } from './packets.ts';
+import { CONNECTION_ID_BYTES, PACKET_KEEP_ALIVE, type PacketHeader, prefixOf, writeHeaderBefore } from './packets.ts';
 import { ReplayWindows } from './replay-window.ts';
 
 const NO_KEY = -1;
@@ -87,6 +87,19 @@ export class Sessions {
     this.writtenNumber[0] = (high >>> 0) * TWO_32 + (low >>> 0);
     this.lastSentAt[row] = now;
     this.writeNumbered(batch, row, type, low, high);
+  }
+
+  /** Like `writePacket`, with the connection id at `id[idAt ..]` between header and ciphertext. */
+  writePacketWithId(batch: DatagramBatch, row: number, type: number, id: Uint8Array, idAt: number, now: Micros): void {
+    const slot = batch.count;
+    this.writePacket(batch, row, type, now);
+    const { arena } = batch;
+    const start = batch.offset[slot]!;
+    const end = batch.home(slot) - CONNECTION_ID_BYTES;
+    for (let from = start, to = start - CONNECTION_ID_BYTES; to < end; ) arena[to++] = arena[from++]!;
+    for (let i = 0; i < CONNECTION_ID_BYTES; i++) arena[end + i] = id[idAt + i]!;
+    batch.offset[slot] = start - CONNECTION_ID_BYTES;
+    batch.length[slot] = batch.length[slot]! + CONNECTION_ID_BYTES;
   }
 
   /** Uses up one number without a packet. */

@@ -9,6 +9,11 @@ export interface NetcodeServerSink {
   connect(connection: number): void;
   /** `length` bytes at `bytes[offset ..]`, borrowed until the next receive. `receivedNumber[0]` is the packet number. */
   payload(connection: number, bytes: Uint8Array, offset: number, length: number): void;
+  /**
+   * The client's address is another one from here on (`addressOf`). When the host part changed too, what was learned about
+   * the path is worth nothing any more; when only the port did, a NAT has forgotten the old one. A good moment for `issueId`.
+   */
+  path(connection: number, hostChanged: boolean): void;
   /** The end of every connection that `admit` named, whether it was accepted or not. */
   disconnect(connection: number, reason: DisconnectReason): void;
 }
@@ -19,6 +24,8 @@ export interface NetcodeClientSink {
   connect(index: number, maxClients: number): void;
   /** `length` bytes at `bytes[offset ..]`, borrowed until the next receive. `receivedNumber[0]` is the packet number. */
   payload(bytes: Uint8Array, offset: number, length: number): void;
+  /** The server sees us at another address from here on, and, with `hostChanged`, at another host: at the end of another path. */
+  path(hostChanged: boolean): void;
   /** The end of every `connect()` call, whether it came to a connection or not. */
   disconnect(reason: DisconnectReason): void;
 }

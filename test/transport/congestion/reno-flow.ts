@@ -43,6 +43,7 @@ export class RenoFlow implements Flow {
   }
 
   timer(now: number): void {
+    if (now < this.#armedAt) return; // one that an earlier timer has replaced
     this.#armedAt = Number.MAX_SAFE_INTEGER;
     this.#turn(now);
   }

@@ -66,7 +66,11 @@ export function fairness(
   const rate = megabits * MBIT;
   const world = new Bottleneck({ bytesPerSecond: rate, bufferBytes: bufferOf(rate, 250) }, seed);
   const last = (rtts.length - 1) * 5;
-  const flows = rtts.map((rtt, i) => new OwnFlow(world, { rttMicros: rtt * 1000, bulk: true }, i * 5 * SECOND));
+  // Seeds move the starts by up to a quarter of a second.
+  const flows = rtts.map(
+    (rtt, i) =>
+      new OwnFlow(world, { rttMicros: rtt * 1000, bulk: true }, i * 5 * SECOND + Math.floor(world.random() * 250_000)),
+  );
   for (const flow of flows) flow.receiver.windowFrom = last * SECOND;
   world.run((last + 60) * SECOND);
   const rates = flows.map((flow) => flow.receiver.bytesInWindow / 60 / MBIT);
@@ -89,7 +93,8 @@ export function against(
   const world = new Bottleneck({ bytesPerSecond: rate, bufferBytes: bufferOf(rate, bufferMillis) }, seed);
   const from = order === 'together' ? 0 : 5;
   const flow = new OwnFlow(world, { rttMicros: 50_000, bulk: true }, order === 'second' ? 5 * SECOND : 0);
-  const reno = new RenoFlow(world, 50_000, order === 'first' ? 5 * SECOND : 0);
+  const shift = Math.floor(world.random() * 250_000);
+  const reno = new RenoFlow(world, 50_000, (order === 'first' ? 5 * SECOND : 0) + shift);
   for (const one of [flow, reno]) {
     one.receiver.windowFrom = from * SECOND;
     one.receiver.windowTo = (from + 60) * SECOND;
@@ -132,7 +137,9 @@ export function changing(
 }
 
 /** A game that sends what its budget allows on 1 Mbit/s; at 20 s the rate halves. */
-export function budgetGame(options: { hz?: number; seed?: number; path?: Partial<Path>; rate?: number } = {}): {
+export function budgetGame(
+  options: { hz?: number; seed?: number; path?: Partial<Path>; rate?: number; bulk?: boolean; rttMicros?: number } = {},
+): {
   use: number;
   p99: number;
   halvedUse: number;
@@ -144,7 +151,15 @@ export function budgetGame(options: { hz?: number; seed?: number; path?: Partial
     { bytesPerSecond: rate, bufferBytes: bufferOf(rate, 100), rateChanges: [[30 * SECOND, rate / 2]], ...options.path },
     options.seed ?? 1,
   );
-  const flow = new OwnFlow(world, { rttMicros: 50_000, tick: { hz: options.hz ?? 60, bytes: 'budget' } }, 0);
+  const flow = new OwnFlow(
+    world,
+    {
+      rttMicros: options.rttMicros ?? 50_000,
+      bulk: options.bulk ?? false,
+      tick: { hz: options.hz ?? 60, bytes: 'budget' },
+    },
+    0,
+  );
   world.run(5 * SECOND);
   const before = flow.receiver.bytes;
   const packets = flow.receiver.log.length;

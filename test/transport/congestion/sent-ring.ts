@@ -33,7 +33,10 @@ export class SentRing implements RateColumns {
   #oldest = 0;
   #largestAcked = -1;
   #read = 0;
+  /** Adaptive reordering: packets that may overtake, and the part of a round trip that they may be late. */
   #reordering = 3;
+  #patience = 1 / 8;
+  #patienceAt = 0;
 
   slot(number: number): number {
     return number & (SLOTS - 1);
@@ -58,6 +61,11 @@ export class SentRing implements RateColumns {
       if (number < this.#oldest || this.#state[slot] === LOST) {
         this.spurious++;
         this.#reordering = Math.min(128, Math.max(this.#reordering, this.#largestAcked - number + 1));
+        if (now >= this.#patienceAt) {
+          // At most once in a round trip, as RACK does.
+          this.#patience = Math.min(1, this.#patience * 2);
+          this.#patienceAt = now + this.srtt;
+        }
         continue;
       }
       this.#state[slot] = ACKED;
@@ -78,7 +86,7 @@ export class SentRing implements RateColumns {
   }
 
   detectLoss(now: number, sample: AckSample): void {
-    const limit = Math.max(1000, (this.srtt * 9) / 8) + 4 * this.rttvar * 0;
+    const limit = Math.max(1000, this.srtt * (1 + this.#patience));
     this.lossDueAt = -1;
     for (let number = this.#oldest; number <= this.#largestAcked; number++) {
       const slot = number & (SLOTS - 1);

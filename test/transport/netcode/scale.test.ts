@@ -141,6 +141,7 @@ test('receiving and writing payloads allocates nothing, with clock and packet nu
     payload: (_connection, _bytes, _offset, length) => {
       payloads += length;
     },
+    path: () => {},
     disconnect: () => {
       throw new Error('nobody leaves');
     },
@@ -209,7 +210,7 @@ function connect(
     server.transmit(tx, world.now);
     for (let slot = 0; slot < tx.count; slot++) tx.address.set(at('10.0.0.1', 40000), slot * ADDRESS_BYTES);
     client.client.receive(tx, world.now, world.unixSeconds);
-    client.client.drain({ connect: () => {}, payload: () => {}, disconnect: () => {} });
+    client.client.drain({ connect: () => {}, payload: () => {}, path: () => {}, disconnect: () => {} });
   }
   expect(client.client.isConnected()).toBe(true);
 }

@@ -549,6 +549,7 @@ describe('sending', () => {
     const sink = {
       admit: () => {},
       connect: () => {},
+      path: () => {},
       disconnect: () => {},
       payload: (_connection: number, bytes: Uint8Array, offset: number) => {
         told.push(bytes[offset]!);

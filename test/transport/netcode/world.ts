@@ -98,6 +98,7 @@ export class ServerStation implements Station {
   readonly admitted: number[] = [];
   readonly connected: number[] = [];
   readonly ended: { connection: number; reason: DisconnectReason }[] = [];
+  readonly moves: { connection: number; hostChanged: boolean; payloadsBefore: number }[] = [];
   readonly payloads: { connection: number; bytes: Uint8Array; number: number }[] = [];
   /** What the game does when a client asks to come in. */
   onAdmit: (connection: number, now: Micros) => void = (connection, now) => void this.server.accept(connection, now);
@@ -158,17 +159,22 @@ export class ServerStation implements Station {
         const number = this.server.receivedNumber[0]!;
         this.payloads.push({ connection, bytes: bytes.slice(offset, offset + length), number });
       },
+      path: (connection, hostChanged) =>
+        this.moves.push({ connection, hostChanged, payloadsBefore: this.payloads.length }),
       disconnect: (connection, reason) => this.ended.push({ connection, reason }),
     });
   }
 }
 
 export class ClientStation implements Station {
-  readonly address: Uint8Array;
+  /** Where the world sees it; set it to send it behind another NAT. What is on its way to the old one is lost. */
+  address: Uint8Array;
   readonly client: NetcodeClient;
   readonly tx: DatagramBatch = DatagramBatch.allocate(SLOTS, SLOT_BYTES);
   readonly connected: { index: number; maxClients: number; at: Micros }[] = [];
   readonly ended: DisconnectReason[] = [];
+  /** `hostChanged` of each change of path. */
+  readonly moves: boolean[] = [];
   readonly payloads: { bytes: Uint8Array; number: number }[] = [];
   onTransmit: (batch: DatagramBatch, now: Micros) => void = () => {};
   readonly #rx: DatagramBatch = DatagramBatch.allocate(SLOTS, SLOT_BYTES);
@@ -200,6 +206,7 @@ export class ClientStation implements Station {
       connect: (index, maxClients) => this.connected.push({ index, maxClients, at: now }),
       payload: (bytes, offset, length) =>
         this.payloads.push({ bytes: bytes.slice(offset, offset + length), number: this.client.receivedNumber[0]! }),
+      path: (hostChanged) => this.moves.push(hostChanged),
       disconnect: (reason) => this.ended.push(reason),
     });
   }

@@ -1,0 +1,122 @@
+/**
+ * The connection ids of a server: 8 bytes by which a packet finds its session when its address is a new one.
+ *
+ *     number of the worker that owns the session u8 | 7 random bytes
+ *
+ * A connection has at most four: one in use, the one that was in use before (packets under it may still be on their way),
+ * and spares that the client has been given. An id is used up only by moving to it. The first byte lets whoever stands
+ * before several workers pass a packet on without a table.
+ */
+
+import type { Rng } from '../../sys/api.ts';
+import { KeyedTable } from '../keyed-table.ts';
+import { CONNECTION_ID_BYTES } from './packets.ts';
+
+/** Ids of one connection; a power of two, and with 16,384 connections as many as a table holds. */
+const IDS_A_CONNECTION = 4;
+const IDS_SHIFT = 2;
+/** Ids that a connection can have besides the one in use. */
+export const IDS_OUTSTANDING_MAX: number = IDS_A_CONNECTION - 1;
+/** Two ids in use at once come up by chance once in 2^40 draws; a source of chance that fails often is broken. */
+const DRAWS_MAX = 8;
+
+const FREE = 0;
+const SPARE = 1;
+const IN_USE = 2;
+/** In use before the last move. */
+const FORMER = 3;
+
+export class ConnectionIds {
+  /** The ids themselves, CONNECTION_ID_BYTES for each entry. An entry is `connection * 4 + 0 .. 3`. */
+  readonly bytes: Uint8Array;
+  readonly #state: Uint8Array;
+  readonly #table: KeyedTable;
+  readonly #workerNumber: number;
+  readonly #rng: Rng;
+
+  constructor(connections: number, workerNumber: number, rng: Rng) {
+    const entries = connections * IDS_A_CONNECTION;
+    this.bytes = new Uint8Array(entries * CONNECTION_ID_BYTES);
+    this.#state = new Uint8Array(entries);
+    this.#table = new KeyedTable(CONNECTION_ID_BYTES, entries, rng);
+    this.#workerNumber = workerNumber;
+    this.#rng = rng;
+  }
+
+  /** The connection of an entry. */
+  connectionOf(entry: number): number {
+    return entry >> IDS_SHIFT;
+  }
+
+  /** The entry of the id at `bytes[at ..]`, or -1. */
+  find(bytes: Uint8Array, at: number): number {
+    return this.#table.find(bytes, at);
+  }
+
+  /** How many more ids a connection could be given: 0 .. IDS_OUTSTANDING_MAX. */
+  wanted(connection: number): number {
+    let wanted = IDS_OUTSTANDING_MAX;
+    for (let entry = connection << IDS_SHIFT, i = 0; i < IDS_A_CONNECTION; i++) {
+      const state = this.#state[entry + i]!;
+      if (state === SPARE || state === FORMER) wanted--;
+    }
+    return wanted;
+  }
+
+  /** Makes a new id for a connection and writes it at `into[at ..]`. False when it has as many as it may. */
+  issue(connection: number, into: Uint8Array, at: number): boolean {
+    if (this.wanted(connection) === 0) return false;
+    const entry = this.#entryIn(connection, FREE);
+    const start = entry * CONNECTION_ID_BYTES;
+    const id = this.bytes.subarray(start, start + CONNECTION_ID_BYTES);
+    let draws = 0;
+    do {
+      if (draws++ === DRAWS_MAX)
+        throw new Error(`${DRAWS_MAX} connection ids in a row that exist: the rng repeats itself`);
+      this.#rng.fill(id);
+      id[0] = this.#workerNumber;
+    } while (this.#table.find(id, 0) >= 0);
+    this.#table.set(id, 0, entry);
+    this.#state[entry] = SPARE;
+    into.set(id, at);
+    return true;
+  }
+
+  /** Whether an id is the one in use. */
+  isInUse(entry: number): boolean {
+    return this.#state[entry] === IN_USE;
+  }
+
+  /** The client moved under this id: it is in use from now on, the one before is kept, the one before that dropped. */
+  adopt(entry: number): void {
+    if (this.isInUse(entry)) return;
+    const connection = this.connectionOf(entry);
+    const former = this.#entryIn(connection, FORMER);
+    if (former >= 0 && former !== entry) this.#drop(former);
+    const before = this.#entryIn(connection, IN_USE);
+    if (before >= 0) this.#state[before] = FORMER;
+    this.#state[entry] = IN_USE;
+  }
+
+  /** Forgets and wipes every id of a connection. */
+  wipe(connection: number): void {
+    for (let entry = connection << IDS_SHIFT, i = 0; i < IDS_A_CONNECTION; i++) {
+      if (this.#state[entry + i] !== FREE) this.#drop(entry + i);
+    }
+  }
+
+  /** The first entry of a connection in `state`, or -1. */
+  #entryIn(connection: number, state: number): number {
+    for (let entry = connection << IDS_SHIFT, i = 0; i < IDS_A_CONNECTION; i++) {
+      if (this.#state[entry + i] === state) return entry + i;
+    }
+    return -1;
+  }
+
+  #drop(entry: number): void {
+    const start = entry * CONNECTION_ID_BYTES;
+    this.#table.remove(this.bytes, start);
+    this.bytes.fill(0, start, start + CONNECTION_ID_BYTES);
+    this.#state[entry] = FREE;
+  }
+}
