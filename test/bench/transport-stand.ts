@@ -34,8 +34,8 @@ export interface StandOptions {
   readonly late?: number;
 }
 
-/** Queues what an end has to say in a tick. */
-export type Load = (end: StandEnd, tick: number) => void;
+/** Queues what an end has to say in a tick. Hands `now` on as it came: read out of a field it would be boxed for each call. */
+export type Load = (end: StandEnd, tick: number, now: Micros) => void;
 
 /** What was done since the last `reset`, by one end. */
 class EndCounts {
@@ -97,7 +97,6 @@ export class StandEnd implements MessageSink, OutgoingSink {
   readonly session: TapeSession;
   readonly tx: DatagramBatch;
   counts: EndCounts = new EndCounts();
-  now: Micros = START_MICROS;
 
   constructor(options: StandOptions, rng: Rng) {
     const { connections, channels, packetsPerTick } = options;
@@ -117,19 +116,19 @@ export class StandEnd implements MessageSink, OutgoingSink {
       rng,
       this.tx,
     );
-    for (let c = 0; c < connections; c++) this.connections.open(c, this.now);
+    for (let c = 0; c < connections; c++) this.connections.open(c, START_MICROS);
   }
 
   /** Queues a message of `length` bytes, whatever they are. */
-  send(c: number, channel: number, length: number, tag: number): void {
+  send(c: number, channel: number, length: number, tag: number, now: Micros): void {
     const { pool } = this.connections;
     const block = pool.take(length);
-    this.sendBlock(c, channel, block, length, tag);
+    this.sendBlock(c, channel, block, length, tag, now);
     pool.release(block);
   }
 
-  sendBlock(c: number, channel: number, block: number, length: number, tag: number): void {
-    if (!this.connections.send(c, channel, block, length, tag, 0, 0, this.now)) throw new Error('too much waits');
+  sendBlock(c: number, channel: number, block: number, length: number, tag: number, now: Micros): void {
+    if (!this.connections.send(c, channel, block, length, tag, 0, 0, now)) throw new Error('too much waits');
     this.counts.messagesSent++;
   }
 
@@ -174,8 +173,8 @@ class Tape {
   }
 
   /** Gives `end` what arrives in a tick. */
-  play(end: StandEnd, tick: number): void {
-    const { connections, session, now } = end;
+  play(end: StandEnd, tick: number, now: Micros): void {
+    const { connections, session } = end;
     const tape = tick % TAPES;
     const first = tape * this.#capacity;
     const last = first + this.#count[tape]!;
@@ -215,8 +214,9 @@ export class TransportStand {
   play(ticks: number, loadOfA: Load, loadOfB: Load, timed: boolean): void {
     for (let i = 0; i < ticks; i++) {
       this.#tick++;
-      this.#serve(this.a, this.#toA, this.#toB, loadOfA, timed);
-      this.#serve(this.b, this.#toB, this.#toA, loadOfB, timed);
+      const now = START_MICROS + this.#tick * TICK_MICROS;
+      this.#serve(this.a, this.#toA, this.#toB, loadOfA, now, timed);
+      this.#serve(this.b, this.#toB, this.#toA, loadOfB, now, timed);
     }
   }
 
@@ -226,16 +226,15 @@ export class TransportStand {
     this.b.counts = new EndCounts();
   }
 
-  #serve(end: StandEnd, from: Tape, to: Tape, load: Load, timed: boolean): void {
+  #serve(end: StandEnd, from: Tape, to: Tape, load: Load, now: Micros, timed: boolean): void {
     const { connections, tx, counts } = end;
-    end.now += TICK_MICROS;
     const begin = timed ? cpuMicros() : 0;
-    from.play(end, this.#tick);
+    from.play(end, this.#tick, now);
     const received = timed ? cpuMicros() : 0;
-    connections.advance(end.now);
-    connections.drain(end, end.now);
-    load(end, this.#tick);
-    connections.transmit(tx, end.now);
+    connections.advance(now);
+    connections.drain(end, now);
+    load(end, this.#tick, now);
+    connections.transmit(tx, now);
     const sent = timed ? cpuMicros() : 0;
     counts.receiveMicros += received - begin;
     counts.sendMicros += sent - received;
