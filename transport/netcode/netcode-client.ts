@@ -223,6 +223,20 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
     return true;
   }
 
+  /** Uses up a packet number, which is then in `writtenNumber`. */
+  skipNumber(_connection: number): void {
+    this.#sessions.skipNumber(ROW);
+  }
+
+  /** A client has no ids to offer. */
+  idsWanted(_connection: number): number {
+    return 0;
+  }
+
+  issueId(_connection: number, _into: Uint8Array, _at: number): boolean {
+    return false;
+  }
+
   /** Keeps a connection id from the server, 8 bytes at `bytes[at ..]`, for a later change of address. At most four are kept. */
   storeId(bytes: Uint8Array, at: number): void {
     if (this.#course.state === CLIENT_CONNECTED) this.#path.store(bytes, at);

@@ -235,6 +235,11 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     return true;
   }
 
+  /** Uses up a packet number of a connection, which is then in `writtenNumber`. */
+  skipNumber(connection: number): void {
+    this.#rows.sessions.skipNumber(connection);
+  }
+
   /**
    * Makes a connection id and writes its 8 bytes at `into[at ..]`, for the layer above to carry to the client (`storeId`).
    * Under it the client is found when its address changes. False when the connection has as many as it may, or is none.
@@ -247,6 +252,9 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
   idsWanted(connection: number): number {
     return this.isConnected(connection) ? this.#ids.wanted(connection) : 0;
   }
+
+  /** Clients offer no ids: what one sends as such is nothing. */
+  storeId(_bytes: Uint8Array, _at: number): void {}
 
   isConnected(connection: number): boolean {
     return this.#rows.state[connection]! >= UNCONFIRMED;

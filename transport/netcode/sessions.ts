@@ -25,7 +25,7 @@ export class Sessions {
   readonly nextLow: Int32Array;
   readonly nextHigh: Int32Array;
   readonly replay: ReplayWindows;
-  /** Element 0: the packet number that was written last. A cell, because a number beyond 32 bits is boxed when returned. */
+  /** Element 0: the packet number that was used last. A cell, because a number beyond 32 bits is boxed when returned. */
   readonly writtenNumber: Float64Array = new Float64Array(1);
   readonly #sealKey: Int32Array;
   readonly #openKey: Int32Array;
@@ -84,7 +84,6 @@ export class Sessions {
     const low = this.nextLow[row]!;
     const high = this.nextHigh[row]!;
     this.skipNumber(row);
-    this.writtenNumber[0] = (high >>> 0) * TWO_32 + (low >>> 0);
     this.lastSentAt[row] = now;
     this.writeNumbered(batch, row, type, low, high);
   }
@@ -102,11 +101,13 @@ export class Sessions {
     batch.length[slot] = batch.length[slot]! + CONNECTION_ID_BYTES;
   }
 
-  /** Uses up one number without a packet. */
+  /** Uses up one number, which is then in `writtenNumber`, without a packet. */
   skipNumber(row: number): void {
     const low = this.nextLow[row]!;
+    const high = this.nextHigh[row]!;
+    this.writtenNumber[0] = (high >>> 0) * TWO_32 + (low >>> 0);
     this.nextLow[row] = low + 1;
-    if (low === -1) this.nextHigh[row] = this.nextHigh[row]! + 1;
+    if (low === -1) this.nextHigh[row] = high + 1;
   }
 
   /** Like `writePacket`, with a number from elsewhere, and without touching the row's counter and time. */

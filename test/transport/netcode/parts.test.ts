@@ -151,7 +151,7 @@ describe('reasons', () => {
 
   test('a code that does not travel becomes closed, and unknown codes are null', () => {
     expect(readReason(PACKET_REASON, encodeReason('timeout', ''), 0, 1)?.code).toBe('closed');
-    for (const code of [0, 7, 255]) expect(readReason(PACKET_REASON, Uint8Array.of(code), 0, 1)).toBeNull();
+    for (const code of [0, 8, 255]) expect(readReason(PACKET_REASON, Uint8Array.of(code), 0, 1)).toBeNull();
   });
 
   test('a disconnect of the standard means closed', () => {
