@@ -12,7 +12,7 @@ import {
 } from '../../samples/arena/world.ts';
 import { ByteReader } from '../../transport/wire/byte-reader.ts';
 import { ByteWriter } from '../../transport/wire/byte-writer.ts';
-import { MESSAGE_BYTES_MAX } from '../../transport/wire/frames.ts';
+import { FRAGMENT_BYTES } from '../../transport/wire/frame-types.ts';
 
 /** A generator for tests: the same numbers each time. */
 function dice(seed: number): () => number {
@@ -81,7 +81,7 @@ describe('the arena', () => {
     }
     for (let i = 0; i < 60 && world.bullets.length < BULLETS_MAX; i++) world.step();
     const bytes = encodeSnapshot(world);
-    expect(bytes.length).toBeLessThanOrEqual(MESSAGE_BYTES_MAX);
+    expect(bytes.length).toBeLessThanOrEqual(FRAGMENT_BYTES);
     const snapshot = readSnapshot(bytes)!;
     expect(snapshot.tick).toBe(world.tick);
     expect(snapshot.bullets).toHaveLength(world.bullets.length);
