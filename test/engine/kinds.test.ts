@@ -15,7 +15,7 @@ import type { Client } from '../../engine/client.ts';
 import { type Codec, json } from '../../engine/codec.ts';
 import type { Peer } from '../../engine/peer.ts';
 import type { Server } from '../../engine/server.ts';
-import { inSmallWorld, KEY, SECOND, type SmallWorld, SERVER_ADDRESS } from './small-world.ts';
+import { inSmallWorld, KEY, SECOND, SERVER_ADDRESS, type SmallWorld } from './small-world.ts';
 
 const number: Codec<number> = { encode: (value, writer) => void writer.u32(value), decode: (reader) => reader.u32() };
 
