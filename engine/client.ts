@@ -31,7 +31,7 @@ import { HeldMessages } from './held-messages.ts';
 import { MessageEmitter } from './message-emitter.ts';
 import { sharedContext } from './open.ts';
 import { type ClientParts, fetchToken, openClient } from './open-client.ts';
-import { type ClientOptions, RECONNECT_DEFAULTS, type ReconnectOptions } from './options.ts';
+import { type ClientOptions, type ReconnectOptions, reconnectSettings } from './options.ts';
 import { Outbox } from './outbox.ts';
 import type { RequestOptions } from './request-channel.ts';
 import { Requests } from './requests.ts';
@@ -72,6 +72,7 @@ const RECONNECT_DELAY_MICROS_MAX = 5_000_000;
 export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, ClientMessage<C>> {
   readonly #context: EngineContext;
   readonly #options: ClientOptions<C>;
+  readonly #wish: Required<ReconnectOptions> | null;
   readonly #channels: ChannelTable;
   readonly #socket: DatagramSocket;
   readonly #endpoint: ClientEndpoint;
@@ -84,6 +85,8 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
   readonly #held: HeldMessages;
   #state: ClientState = 'connecting';
   #index = -1;
+  /** Why the connection was lost that `#reconnect` tries to get back. */
+  #lostTo: DisconnectReason = { code: 'timeout', side: 'local', text: '' };
   #attempt = 0;
   /** Settles the attempt under way: null when it connected, else why not. */
   #settleAttempt: ((failed: DisconnectReason | null) => void) | null = null;
@@ -112,6 +115,7 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
     this.#events = this as unknown as EventEmitter;
     this.#context = context;
     this.#options = options;
+    this.#wish = reconnectSettings(options.reconnect);
     this.#channels = channels;
     this.#socket = socket;
     this.#endpoint = endpoint;
@@ -136,7 +140,7 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
         ticked: () => {},
       },
       sink: {
-        connect: (index) => this.#connect(index),
+        connect: (index, _maxClients, resumed) => this.#connect(index, resumed),
         message: (_connection, channel, bytes, offset, length, tag) => {
           if (this.#held.holding) this.#held.add(channel, bytes, offset, length, tag);
           else channels.deliver(receiver, channel, bytes, offset, length, tag);
@@ -276,7 +280,8 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
     });
   }
 
-  #connect(index: number): void {
+  #connect(index: number, resumed: boolean): void {
+    if (!resumed && this.#state === 'reconnecting') this.#requests.end(SERVER, this.#lostTo);
     this.#index = index;
     this.#state = 'connected';
     this.#held.hold();
@@ -284,7 +289,8 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
   }
 
   #disconnect(reason: DisconnectReason): void {
-    this.#requests.end(SERVER, reason);
+    // With a connection that may go on, so do its questions; each has a timeout of its own.
+    if (!this.#endpoint.keeps) this.#requests.end(SERVER, reason);
     if (this.#settle(reason) || this.#state === 'closed') return;
     if (this.#mayReconnect(reason)) void this.#reconnect(reason);
     else {
@@ -303,22 +309,23 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
 
   #finish(reason: DisconnectReason): void {
     this.#state = 'closed';
+    this.#endpoint.forget(this.#drive.now);
     this.#requests.end(SERVER, reason);
     this.#settle(reason);
     this.#events.emit('disconnect', reason);
   }
 
   #mayReconnect(reason: DisconnectReason): boolean {
-    const { reconnect, token, insecureAddress } = this.#options;
-    const wanted = reconnect !== undefined && reconnect !== false && this.#state !== 'closing';
+    const { token, insecureAddress } = this.#options;
+    const wanted = this.#wish !== null && this.#state !== 'closing';
     const canFetch = typeof token === 'function' || insecureAddress !== undefined;
     return wanted && canFetch && (reason.code === 'timeout' || reason.code === 'shutdown');
   }
 
   async #reconnect(first: DisconnectReason): Promise<void> {
-    const given: ReconnectOptions = typeof this.#options.reconnect === 'object' ? this.#options.reconnect : {};
-    const { attemptsMax, delayMicros } = { ...RECONNECT_DEFAULTS, ...given };
+    const { attemptsMax, delayMicros } = this.#wish!;
     this.#state = 'reconnecting';
+    this.#lostTo = first;
     let reason = first;
     for (this.#attempt = 1; this.#attempt <= attemptsMax; this.#attempt++) {
       this.#events.emit('reconnecting', this.#attempt, reason);
