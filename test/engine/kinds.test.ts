@@ -15,7 +15,7 @@ import type { Client } from '../../engine/client.ts';
 import { type Codec, json } from '../../engine/codec.ts';
 import type { Peer } from '../../engine/peer.ts';
 import type { Server } from '../../engine/server.ts';
-import { inSmallWorld, KEY, SECOND, type SmallWorld, SERVER_ADDRESS } from './small-world.ts';
+import { inSmallWorld, KEY, SECOND, SERVER_ADDRESS, type SmallWorld } from './small-world.ts';
 
 const number: Codec<number> = { encode: (value, writer) => void writer.u32(value), decode: (reader) => reader.u32() };
 
@@ -32,6 +32,7 @@ const CHANNELS = {
 type C = typeof CHANNELS;
 
 const LOSSY = { loss: 0.05, jitterMicros: 8_000 };
+const CALMER = { loss: 0.05, jitterMicros: 2_000 };
 const COUNT = 600;
 
 interface Pair {
@@ -161,12 +162,12 @@ describe('over a lossy link', () => {
         else if (channel === 'effect') delays.push(small.server.now() - message * 1000);
       });
       peer.send('map', map);
-      for (let i = 0; i < 400 && arrived === undefined; i++) {
+      for (let i = 0; i < 2000 && arrived === undefined; i++) {
         peer.send('effect', Math.floor(small.server.now() / 1000));
-        await small.server.sleep(50_000);
+        await small.server.sleep(10_000);
       }
-      expect(arrived).toEqual(map);
-      // One way 10 ms and up to 8 of jitter, up to a tick of waiting, and no queue.
-      expect(delays.toSorted((a, b) => a - b)[Math.floor(delays.length * 0.9)]!).toBeLessThan(45_000);
-    }));
+      expect(Buffer.compare(arrived!, map)).toBe(0);
+      // One way 10 ms and up to 2 of jitter, up to a tick of waiting, and no queue.
+      expect(Math.max(...delays)).toBeLessThan(35_000);
+    }, CALMER));
 });
