@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Channels } from '../../engine/channel-types.ts';
-import { reliableOrdered } from '../../engine/channels.ts';
-import { bytes, type Codec, json } from '../../engine/codec.ts';
+import { reliableOrdered, reliableUnordered } from '../../engine/channels.ts';
+import { bytes, type Codec, json, type Message } from '../../engine/codec.ts';
 import { RequestError } from '../../engine/errors.ts';
 import { requests } from '../../engine/request-channel.ts';
 import { inPair, type Pair, type PairOptions, SECOND } from './small-world.ts';
@@ -162,6 +162,35 @@ describe('a request', () => {
       expect((await Promise.all(open)).map(([code]) => code)).toEqual(['timeout', 'timeout']);
       // Ours are over, but theirs are still being worked on.
       expect((await failure(client.request('few', 5)))[1]).toBe('2 questions are being answered already');
+    }));
+
+  it('drops and counts what is no question and no answer, from a client that writes its bytes itself', () =>
+    play(async ({ small, host, server }) => {
+      const forged = {
+        chat: CHANNELS.chat,
+        few: reliableUnordered(),
+        double: reliableUnordered(),
+        raw: reliableUnordered({ messageBytesMax: 100 }),
+        trade: reliableUnordered(),
+      };
+      const client = await small.client().connect({ token: await small.token(), channels: forged });
+      server.respond('double', (_peer, value) => value);
+      const answers: number[][] = [];
+      client.on('message', (_channel, message) => void answers.push([...(message as Message).copy()]));
+      for (const bad of [[], [0], [0, 1, 2, 3], [3, 1, 0, 0, 0], [255, 1, 0, 0, 0, 7]]) {
+        client.send('double', Uint8Array.from(bad));
+      }
+      for (const unasked of [
+        [1, 1, 0, 0, 0, 7],
+        [2, 9, 0, 0, 0],
+      ])
+        client.send('double', Uint8Array.from(unasked));
+      client.send('double', Uint8Array.of(0, 5, 0, 0, 0, 1)); // a question cut off
+      await host.sleep(SECOND);
+      expect(server.drops).toMatchObject({ undecodable: 6, answersUnasked: 2, malformedPayloads: 0 });
+      expect(answers).toHaveLength(1);
+      expect(answers[0]!.slice(0, 5)).toEqual([2, 5, 0, 0, 0]);
+      expect(client.state).toBe('connected');
     }));
 
   it('does not mix with messages', () =>
