@@ -311,7 +311,7 @@ export class Connections implements FateSink, FrameTaker, FramesSink {
       else this.outgoing.onAcked(c, row);
     }
     sent.frames[slot] = END;
-    if (sent.eliciting[slot] === 1) this.#rate.onAcked(c, sent, slot, sent.bytes[slot]!, this.#sample.now);
+    if (sent.eliciting[slot] === 1) this.#rate.onAcked(c, sent, slot, sent.bytes[slot]!, this.#sample);
     this.tracker.onAckHeard(c, sent, slot);
   }
 

@@ -139,12 +139,8 @@ export class CongestionController {
 
   /** Learns from an ack frame that acknowledged or lost something. */
   onAck(connection: number, sample: AckSample): void {
-    const now = sample.now;
-    if (sample.rttMicros > 0) {
-      const smoothed = sample.smoothedRttMicros > 0 ? sample.smoothedRttMicros : sample.rttMicros;
-      this.queue.onRtt(connection, sample.rttMicros, smoothed, this.mode[connection] === COMPETING, now);
-    }
-    this.#rate.onRate(connection, sample.deliveryRate, now);
+    if (sample.rttMicros > 0) this.queue.onRtt(connection, sample, this.mode[connection] === COMPETING);
+    if (sample.deliveryRate > 0) this.#rate.onRate(connection, sample);
     this.loss.count(connection, sample.ackedPackets, sample.lostPackets);
     if (sample.ackedPackets > 0) {
       if (this.#cutPending[connection] === 1 && sample.newestSentAt > this.#cutAt[connection]!) {
@@ -208,7 +204,7 @@ export class CongestionController {
 
   #endRound(connection: number, sample: AckSample): void {
     this.#roundStartedAt[connection] = sample.now;
-    this.loss.endRound(connection, sample.now);
+    this.loss.endRound(connection, sample);
     if (this.#roundsSinceCut[connection]! < 255) this.#roundsSinceCut[connection]!++;
     if (!this.#used(connection, sample)) return;
     if (this.mode[connection] === STARTUP) {

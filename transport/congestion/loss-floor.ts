@@ -5,7 +5,7 @@
  * least smoothed loss of the last 10 to 20 seconds, and only what is clearly above it is taken for congestion.
  */
 
-import type { Micros } from '../../sys/api.ts';
+import type { AckSample } from './ack-sample.ts';
 
 /** A round counts when it has this many packets; one with fewer is joined to the next. One packet of five is not 20 %. */
 const ROUND_PACKETS = 40;
@@ -86,7 +86,7 @@ export class LossFloor {
   }
 
   /** A round has ended: folds it, if it is large enough, into the average and the floor. */
-  endRound(connection: number, now: Micros): void {
+  endRound(connection: number, sample: AckSample): void {
     const lost = this.#lost[connection]!;
     const packets = lost + this.#acked[connection]!;
     if (packets < ROUND_PACKETS) return;
@@ -102,10 +102,10 @@ export class LossFloor {
       this.#rounds[connection] = rounds + 1;
       return;
     }
-    if (now >= this.#turnsAt[connection]!) {
+    if (sample.now >= this.#turnsAt[connection]!) {
       if (this.#turnsAt[connection]! > 0) this.#leastPrevious[connection] = this.#least[connection]!;
       this.#least[connection] = smoothed;
-      this.#turnsAt[connection] = now + FLOOR_TURN_MICROS;
+      this.#turnsAt[connection] = sample.now + FLOOR_TURN_MICROS;
     } else if (smoothed < this.#least[connection]!) this.#least[connection] = smoothed;
     const floor = Math.min(this.#least[connection]!, this.#leastPrevious[connection]!, FLOOR_MAX);
     this.floor[connection] = floor;

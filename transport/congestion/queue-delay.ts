@@ -7,6 +7,7 @@
  */
 
 import type { Micros } from '../../sys/api.ts';
+import type { AckSample } from './ack-sample.ts';
 import { RTT_MAX_MICROS } from './limits.ts';
 
 /** Half of the window of the base. Ten seconds is BBR's; shorter windows forget the base while a competitor holds the queue. */
@@ -73,9 +74,11 @@ export class QueueDelay {
     this.queueMicros[connection] = 0;
   }
 
-  /** Folds one round trip (> 0). `holdBase` keeps the base from being forgotten while it cannot be seen. */
-  onRtt(connection: number, rttMicros: number, smoothedMicros: number, holdBase: boolean, now: Micros): void {
-    const rtt = Math.min(rttMicros, RTT_MAX_MICROS);
+  /** Folds the sample's round trip (> 0). `holdBase` keeps the base from being forgotten while it cannot be seen. */
+  onRtt(connection: number, sample: AckSample, holdBase: boolean): void {
+    const now = sample.now;
+    const rtt = Math.min(sample.rttMicros, RTT_MAX_MICROS);
+    const smoothedMicros = sample.smoothedRttMicros > 0 ? sample.smoothedRttMicros : sample.rttMicros;
     if (now >= this.#baseTurnsAt[connection]! && !holdBase) {
       if (this.#baseTurnsAt[connection]! > 0) this.#basePrevious[connection] = this.#base[connection]!;
       this.#base[connection] = rtt;

@@ -1,6 +1,6 @@
 /** The greatest delivery rate of the last two to four seconds: what the path has lately been able to carry. */
 
-import type { Micros } from '../../sys/api.ts';
+import type { AckSample } from './ack-sample.ts';
 
 /** Half of the window: longer than the cycle of yields, in which the rate is less for a while; short enough that a path that became slow is soon known. */
 const TURN_MICROS = 2_000_000;
@@ -26,15 +26,15 @@ export class RateWindow {
     this.#turnsAt[connection] = 0;
   }
 
-  /** Folds one delivery rate; 0 is none. */
-  onRate(connection: number, bytesPerSecond: number, now: Micros): void {
-    if (!(bytesPerSecond > 0)) return;
+  /** Folds the sample's delivery rate, which is not 0. */
+  onRate(connection: number, sample: AckSample): void {
+    const { now, deliveryRate } = sample;
     if (now >= this.#turnsAt[connection]!) {
       this.#previous[connection] = this.#now[connection]!;
       this.#now[connection] = 0;
       this.#turnsAt[connection] = now + TURN_MICROS;
     }
-    if (bytesPerSecond > this.#now[connection]!) this.#now[connection] = bytesPerSecond;
+    if (deliveryRate > this.#now[connection]!) this.#now[connection] = deliveryRate;
     this.greatest[connection] = Math.max(this.#now[connection]!, this.#previous[connection]!);
   }
 }
