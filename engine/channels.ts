@@ -1,189 +1,162 @@
 /**
- * Channels: named streams of messages, each with one delivery kind and, if you like, one type.
+ * Channels: named streams of messages, each with one of seven delivery kinds and, if you like, one type of message.
  *
- * Both sides name the same channels with the same kinds. Names become numbers on the wire in alphabetical order, so the
- * order in which they are written down does not matter.
+ *     channels: { input: tickInput(inputCodec), world: unreliable(), chat: reliableOrdered(json<string>()) }
+ *
+ * Both sides declare the same names with the same kinds and `messageBytesMax`; a connection between sides that differ is
+ * closed with the code 'protocol'. The order in which they are written down does not matter. `requests.ts` has an eighth
+ * form, question and answer.
  */
 
-import type { SendQueue } from '../transport/channel/send-queue.ts';
-import { ByteReader } from '../transport/wire/byte-reader.ts';
-import { ByteWriter } from '../transport/wire/byte-writer.ts';
-import { CHANNELS_MAX, MESSAGE_BYTES_MAX, MESSAGE_HEADER_BYTES, writeMessageHeader } from '../transport/wire/frames.ts';
-import { ConfigError } from './errors.ts';
+import type { Codec, Message } from './codec.ts';
 
-/** A received message: a reader over borrowed bytes, gone when the callback returns (`copy()` to keep it). */
-export type Message = ByteReader;
+/** The seven delivery kinds, in the order of their numbers on the wire. */
+export const KINDS = [
+  'unreliable',
+  'unreliableSequenced',
+  'reliableOrdered',
+  'reliableUnordered',
+  'reliableSequenced',
+  'latestState',
+  'tickInput',
+] as const;
 
-/** How a typed channel turns values into bytes and back. */
-export interface Codec<T> {
-  /** Writes `value`. A message of more than MESSAGE_BYTES_MAX (1,196) bytes is refused with a RangeError. */
-  encode(value: T, writer: ByteWriter): void;
-  /** Reads a value. Bytes come from the network: if `reader.ok` is false afterwards, the message is dropped and counted. */
-  decode(reader: ByteReader): T;
+export type Kind = (typeof KINDS)[number];
+
+/** What may be set on a channel of any kind. */
+export interface ChannelOptions {
+  /**
+   * 0 goes before everything else, 7 when nothing else waits. By default tick input 0, reliable kinds 1 (small, and
+   * somebody waits for them), latest state and reliable sequenced 2, unreliable kinds 3 (large, and sent again anyway).
+   */
+  readonly priority?: number;
+  /** Share of the sending among channels of the same priority, 1 .. 1,000. Default 100. */
+  readonly weight?: number;
+  /**
+   * A large transfer (a map, a replay) that must not delay the rest: it fills what the path has left, under congestion
+   * control. Default false: messages leave at once.
+   */
+  readonly bulk?: boolean;
+  /**
+   * Longest message in bytes; a longer one is refused at `send`, on the other side it is malformed. Default 1 MiB for reliable kinds
+   * and latest state, 64 KiB for unreliable ones (of 57 packets one is lost too easily), at most 64 MiB; for tick input 1,024.
+   */
+  readonly messageBytesMax?: number;
 }
 
-/** A channel's delivery kind and types: `Out` is what `send` takes, `In` what a listener gets. */
-export interface Channel<Out, In> {
-  readonly kind: 'unreliable';
+export interface LatestStateOptions extends ChannelOptions {
+  /** Keys are 0 .. keysMax - 1, at most 65,536. Default 1,024: the receiver keeps 12 bytes a key that came. */
+  readonly keysMax?: number;
+}
+
+export interface TickInputOptions extends ChannelOptions {
+  /** How many of the newest unacknowledged ticks ride in each packet, 1 .. 16. Default 4: three lost in a row do no harm. */
+  readonly inputs?: number;
+}
+
+/** One channel: `Out` is what `send` takes, `In` what a listener gets. */
+export interface Channel<Out, In, K extends Kind = Kind> {
+  readonly kind: K;
   readonly codec: Codec<unknown> | null;
+  readonly options: LatestStateOptions & TickInputOptions;
   /** Never there; carries the types. */
   readonly types?: { readonly out: Out; readonly in: In };
 }
 
-/** The channels of a server or client, by name. */
-// biome-ignore lint/suspicious/noExplicitAny: any channel, whatever its types; `unknown` would refuse typed ones
-export type Channels = Readonly<Record<string, Channel<any, any>>>;
-
-/** What `send` takes on a channel. */
-// biome-ignore lint/suspicious/noExplicitAny: only the other type matters here
-export type Outgoing<C> = C extends Channel<infer Out, any> ? Out : never;
-/** What a listener of `message` gets on a channel. */
-// biome-ignore lint/suspicious/noExplicitAny: only the other type matters here
-export type Incoming<C> = C extends Channel<any, infer In> ? In : never;
+/** A channel of bytes: `send` takes a Uint8Array, listeners get a view of borrowed bytes. */
+export type ByteChannel<K extends Kind = Kind> = Channel<Uint8Array, Message, K>;
 
 /**
- * Each message is sent once. It may be lost, arrive twice never, and arrive after one that was sent later. For state
- * that is sent again and again anyway. At most 1,196 bytes.
+ * Each message is sent once. It may be lost, and may arrive after one that was sent later; it never arrives twice. For
+ * effects, sounds, voice, and state that is sent again and again anyway.
  */
-export function unreliable(): Channel<Uint8Array, Message>;
-export function unreliable<T>(codec: Codec<T>): Channel<T, T>;
-export function unreliable(codec: Codec<unknown> | null = null): Channel<unknown, unknown> {
-  return { kind: 'unreliable', codec };
+export function unreliable(options?: ChannelOptions): ByteChannel<'unreliable'>;
+export function unreliable<T>(codec: Codec<T>, options?: ChannelOptions): Channel<T, T, 'unreliable'>;
+export function unreliable(first?: AnyCodec | ChannelOptions, second?: ChannelOptions): AnyOf<'unreliable'> {
+  return declare('unreliable', first, second);
 }
 
-/** A codec for anything JSON can say: easy, and ten times the cost of a hand-written one. */
-export function json<T>(): Codec<T> {
-  return {
-    encode: (value, writer) => void writer.text(JSON.stringify(value)),
-    decode: (reader) => {
-      const text = reader.text();
-      try {
-        return JSON.parse(text) as T;
-      } catch {
-        reader.ok = false; // the peer sent something else: dropped and counted by the caller
-        return undefined as T;
-      }
-    },
-  };
+/**
+ * Each message is sent once. It may be lost; one that is older than the newest that arrived is dropped, so messages never
+ * go back in time and none arrives twice. For snapshots, positions, aim.
+ */
+export function unreliableSequenced(options?: ChannelOptions): ByteChannel<'unreliableSequenced'>;
+export function unreliableSequenced<T>(codec: Codec<T>, options?: ChannelOptions): Channel<T, T, 'unreliableSequenced'>;
+export function unreliableSequenced(
+  first?: AnyCodec | ChannelOptions,
+  second?: ChannelOptions,
+): AnyOf<'unreliableSequenced'> {
+  return declare('unreliableSequenced', first, second);
 }
 
-const NOT_DECODED = Symbol('not decoded');
-
-/** The names, numbers and codecs of one set of channels, and the one reader and writer that they use. */
-export class ChannelTable {
-  /** Messages that came on an unknown channel or that their codec could not read. */
-  undecodable = 0;
-  readonly #names: readonly string[];
-  readonly #codecs: readonly (Codec<unknown> | null)[];
-  readonly #ids: ReadonlyMap<string, number>;
-  readonly #writer: ByteWriter = new ByteWriter();
-  readonly #poison: boolean;
-  #reader: ByteReader = new ByteReader();
-  #lastName = '';
-  #lastId = -1;
-
-  /** @param poison development: bytes are overwritten after the callback, and each message has a reader of its own */
-  constructor(channels: Channels, poison: boolean) {
-    this.#names = Object.keys(channels).sort();
-    if (this.#names.length === 0 || this.#names.length > CHANNELS_MAX) {
-      throw new ConfigError('channels', `name 1 to ${CHANNELS_MAX} channels, for example { state: unreliable() }`);
-    }
-    this.#codecs = this.#names.map((name) => channels[name]!.codec);
-    this.#ids = new Map(this.#names.map((name, id) => [name, id]));
-    this.#poison = poison;
-  }
-
-  /**
-   * Encodes a message into a cell of `queue`, frame header included, and returns the cell, or -1 when too much waits.
-   * The caller enqueues and then releases it. Throws RangeError when the message is too long, TypeError on an unknown
-   * channel.
-   */
-  encode(queue: SendQueue, channel: string, value: unknown): number {
-    const id = channel === this.#lastName ? this.#lastId : this.#idOf(channel);
-    if (id < 0) {
-      throw new TypeError(`there is no channel '${channel}'; there is ${this.#names.join(', ')}`);
-    }
-    const cell = queue.acquire();
-    if (cell < 0) return -1;
-    const at = queue.offsetOf(cell) + MESSAGE_HEADER_BYTES;
-    const codec = this.#codecs[id]!;
-    const length =
-      codec === null ? putRaw(value as Uint8Array, queue.arena, at) : this.#encode(codec, value, queue, cell, at);
-    if (length < 0) {
-      queue.release(cell);
-      throw new RangeError(
-        `a message on '${channel}' is longer than ${MESSAGE_BYTES_MAX} bytes: send less, or in parts`,
-      );
-    }
-    writeMessageHeader(queue.arena, at - MESSAGE_HEADER_BYTES, id, length);
-    queue.setLength(cell, MESSAGE_HEADER_BYTES + length);
-    return cell;
-  }
-
-  /** A game sends on one channel many times in a row: to hash its name each time would cost as much as to copy an input. */
-  #idOf(channel: string): number {
-    this.#lastName = channel;
-    this.#lastId = this.#ids.get(channel) ?? -1;
-    return this.#lastId;
-  }
-
-  /** Length of the message encoded at `at`, -1 when it does not fit. Gives the cell back when the codec throws. */
-  #encode(codec: Codec<unknown>, value: unknown, queue: SendQueue, cell: number, at: number): number {
-    const writer = this.#writer.wrap(queue.arena, at, at + MESSAGE_BYTES_MAX);
-    try {
-      codec.encode(value, writer);
-    } catch (error) {
-      queue.release(cell);
-      throw error;
-    }
-    return writer.ok ? writer.length : -1;
-  }
-
-  /** The name of channel `id`, or undefined when the peer made it up. */
-  nameOf(id: number): string | undefined {
-    return this.#names[id];
-  }
-
-  /** Decodes a message and gives it to `deliver`, then ends the loan of its bytes. Drops and counts what is malformed. */
-  deliver(to: MessageReceiver, id: number, bytes: Uint8Array, offset: number, length: number): void {
-    const name = this.#names[id];
-    if (name === undefined) {
-      this.undecodable++;
-      return;
-    }
-    const reader = this.#poison ? new ByteReader() : this.#reader;
-    const value = this.#decode(this.#codecs[id]!, reader.wrap(bytes, offset, length));
-    if (value === NOT_DECODED) {
-      this.undecodable++;
-      return;
-    }
-    to.receiveMessage(name, value);
-    reader.release();
-    if (this.#poison) bytes.fill(POISON, offset, offset + length);
-  }
-
-  #decode(codec: Codec<unknown> | null, reader: ByteReader): unknown {
-    if (codec === null) return reader;
-    try {
-      const value = codec.decode(reader);
-      return reader.ok ? value : NOT_DECODED;
-    } catch {
-      return NOT_DECODED; // a codec that throws on the peer's bytes: the wire is wrong, so drop and count
-    }
-  }
+/**
+ * Each message arrives exactly once, in the order in which they were sent: nothing is lost, doubled or reordered. A lost
+ * one holds up those behind it until it has come again. For chat, events, whatever tells a story.
+ */
+export function reliableOrdered(options?: ChannelOptions): ByteChannel<'reliableOrdered'>;
+export function reliableOrdered<T>(codec: Codec<T>, options?: ChannelOptions): Channel<T, T, 'reliableOrdered'>;
+export function reliableOrdered(first?: AnyCodec | ChannelOptions, second?: ChannelOptions): AnyOf<'reliableOrdered'> {
+  return declare('reliableOrdered', first, second);
 }
 
-/** Copies a message; -1 when it is too long. */
-function putRaw(message: Uint8Array, arena: Uint8Array, at: number): number {
-  if (message.length > MESSAGE_BYTES_MAX) return -1;
-  arena.set(message, at);
-  return message.length;
+/**
+ * Each message arrives exactly once, in any order, as soon as it is there: nothing is lost or doubled, and a lost one holds
+ * up nobody else. For things that do not depend on each other: hits, items picked up.
+ */
+export function reliableUnordered(options?: ChannelOptions): ByteChannel<'reliableUnordered'>;
+export function reliableUnordered<T>(codec: Codec<T>, options?: ChannelOptions): Channel<T, T, 'reliableUnordered'>;
+export function reliableUnordered(
+  first?: AnyCodec | ChannelOptions,
+  second?: ChannelOptions,
+): AnyOf<'reliableUnordered'> {
+  return declare('reliableUnordered', first, second);
 }
 
-/** Where `deliver` puts a message. */
-export interface MessageReceiver {
-  receiveMessage(channel: string, message: unknown): void;
+/**
+ * The newest message arrives for certain; older ones may be dropped, on either side. What arrives is in order and comes
+ * once. For one value of which only the latest counts: the score, the phase of the match.
+ */
+export function reliableSequenced(options?: ChannelOptions): ByteChannel<'reliableSequenced'>;
+export function reliableSequenced<T>(codec: Codec<T>, options?: ChannelOptions): Channel<T, T, 'reliableSequenced'>;
+export function reliableSequenced(
+  first?: AnyCodec | ChannelOptions,
+  second?: ChannelOptions,
+): AnyOf<'reliableSequenced'> {
+  return declare('reliableSequenced', first, second);
 }
 
-/** What stale views show in development: 0xDB, easy to see in a dump. */
-const POISON = 0xdb;
+/**
+ * Reliable sequenced for each key on its own: the newest value of each key arrives for certain, values that a newer one has
+ * replaced may be dropped, none arrives twice or goes back. Nothing holds between keys. For things that change and stay: doors,
+ * inventories, names. `send(channel, value, { key })`.
+ */
+export function latestState(options?: LatestStateOptions): ByteChannel<'latestState'>;
+export function latestState<T>(codec: Codec<T>, options?: LatestStateOptions): Channel<T, T, 'latestState'>;
+export function latestState(first?: AnyCodec | LatestStateOptions, second?: LatestStateOptions): AnyOf<'latestState'> {
+  return declare('latestState', first, second);
+}
+
+/**
+ * One message a tick. The last few ride again in every packet until acknowledged, so a lost packet loses none. Each tick
+ * arrives at most once, in rising order; one that was in none of the packets that came is left out, not waited for. For a
+ * player's input. `send(channel, input, { tick })`, or without: the tick after the last one sent.
+ */
+export function tickInput(options?: TickInputOptions): ByteChannel<'tickInput'>;
+export function tickInput<T>(codec: Codec<T>, options?: TickInputOptions): Channel<T, T, 'tickInput'>;
+export function tickInput(first?: AnyCodec | TickInputOptions, second?: TickInputOptions): AnyOf<'tickInput'> {
+  return declare('tickInput', first, second);
+}
+
+/** What the implementations above see: the overloads have the types. */
+type AnyCodec = Codec<unknown>;
+// biome-ignore lint/suspicious/noExplicitAny: the overloads have the types; any fits them all
+type AnyOf<K extends Kind> = Channel<any, any, K>;
+
+function declare<K extends Kind>(
+  kind: K,
+  first: AnyCodec | ChannelOptions | undefined,
+  second: ChannelOptions | undefined,
+): AnyOf<K> {
+  const codec = first !== undefined && 'encode' in first ? first : null;
+  return { kind, codec, options: second ?? (codec === null ? (first as ChannelOptions) : undefined) ?? {} };
+}

@@ -1,39 +1,61 @@
 /** A game client: one connection to a server, and the same channels. */
 
-import { EventEmitter } from 'eventemitter3';
-import { addressOf, type DatagramSocket, type SocketStats } from '../sys/api.ts';
-import type { SendResult } from '../transport/channel/send-queue.ts';
-import { ClientEndpoint, clientSpareBytes } from '../transport/client-endpoint.ts';
-import { checkWhole } from '../transport/config-error.ts';
+import type { EventEmitter } from 'eventemitter3';
+import type { DatagramSocket, SocketStats } from '../sys/api.ts';
+import { type ClientEndpoint, type ClientSink, SERVER } from '../transport/client-endpoint.ts';
+import type { ConnectionStats } from '../transport/connection-stats.ts';
 import type { DisconnectReason } from '../transport/endpoint.ts';
-import { type Channels, ChannelTable, type Incoming, type Outgoing } from './channels.ts';
+import type { ChannelTable } from './channel-table.ts';
+import {
+  type Answer,
+  type Channels,
+  FATES,
+  type Fate,
+  type Incoming,
+  type MessageName,
+  type Outgoing,
+  type Question,
+  type RequestName,
+  type SendOptionsOf,
+  type SendResult,
+  type TagOf,
+} from './channel-types.ts';
+import { type CloseOptions, type Closing, closingOf } from './closing.ts';
 import type { EngineContext } from './context.ts';
 import { Drive } from './drive.ts';
-import { ConfigError, ConnectError } from './errors.ts';
+import { type Drops, dropsOf } from './drops.ts';
+import { ConnectError, RequestError } from './errors.ts';
 import type { Task } from './executor/task.ts';
+import { Gauges } from './gauges.ts';
 import { HeldMessages } from './held-messages.ts';
+import { MessageEmitter } from './message-emitter.ts';
 import { sharedContext } from './open.ts';
-import {
-  type ClientOptions,
-  checkTickRate,
-  checkU64Option,
-  isDevelopment,
-  PRIVATE_KEY_BYTES,
-  RECONNECT_DEFAULTS,
-  type ReconnectOptions,
-} from './options.ts';
-import { TickClock } from './tick-clock.ts';
-import { mintToken } from './token.ts';
+import { type ClientParts, fetchToken, openClient } from './open-client.ts';
+import { type ClientOptions, RECONNECT_DEFAULTS, type ReconnectOptions } from './options.ts';
+import { Outbox } from './outbox.ts';
+import type { RequestOptions } from './request-channel.ts';
+import { Requests } from './requests.ts';
 
-/** The arguments of a client's `message`, one tuple a channel: test `channel` and the type of `message` is known. */
+/**
+ * The arguments of a client's `message`, one tuple a channel: test `channel` and the type of `message` is known. The tag is the
+ * tick of tick input, the key of latest state.
+ */
 export type ClientMessage<C extends Channels> = {
-  [K in keyof C & string]: [channel: K, message: Incoming<C[K]>];
-}[keyof C & string];
+  [K in MessageName<C>]: [channel: K, message: Incoming<C[K]>, tag: TagOf<C[K]>];
+}[MessageName<C>];
 
 export interface ClientEvents<C extends Channels> {
   /** The message is borrowed: valid until the listener returns (`message.copy()` to keep it). */
   message: (...args: ClientMessage<C>) => void;
+  /** What became of a message that was sent with `receipt`. */
+  receipt: (receipt: number, fate: Fate) => void;
+  /** There is room again on a channel on which `send` answered 'backlog-full'. */
+  writable: (channel: MessageName<C>) => void;
+  /** A responder threw; the server has been told the error's message. */
+  error: (error: unknown) => void;
   tick: (tick: number) => void;
+  /** The path to the server swallows packets from `bytes` on: see the server's event of this name. */
+  blackhole: (bytes: number) => void;
   /** The connection was lost; attempt number `attempt` (from 1) to get it back begins. */
   reconnecting: (attempt: number, reason: DisconnectReason) => void;
   /** It is back, with a new token. */
@@ -42,21 +64,22 @@ export interface ClientEvents<C extends Channels> {
   disconnect: (reason: DisconnectReason) => void;
 }
 
-export type ClientState = 'connecting' | 'connected' | 'reconnecting' | 'closed';
+/** `closing`: `close` was called, and what was sent is still on its way. */
+export type ClientState = 'connecting' | 'connected' | 'reconnecting' | 'closing' | 'closed';
 
-/** A client has one peer; a handful of slots is enough, and a bot farm has many clients. */
-const BATCH_SLOTS = 8;
-const SLOT_BYTES = 2048;
 const RECONNECT_DELAY_MICROS_MAX = 5_000_000;
 
-export class Client<C extends Channels> extends EventEmitter<ClientEvents<C>> {
+export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, ClientMessage<C>> {
   readonly #context: EngineContext;
   readonly #options: ClientOptions<C>;
   readonly #channels: ChannelTable;
   readonly #socket: DatagramSocket;
   readonly #endpoint: ClientEndpoint;
-  readonly #drive: Drive<unknown>;
+  readonly #drive: Drive<ClientSink>;
   readonly #task: Task<void>;
+  readonly #outbox: Outbox;
+  readonly #requests: Requests;
+  readonly #gauges: Gauges;
   readonly #events: EventEmitter;
   readonly #held: HeldMessages;
   #state: ClientState = 'connecting';
@@ -74,49 +97,33 @@ export class Client<C extends Channels> extends EventEmitter<ClientEvents<C>> {
     options: ClientOptions<C>,
     context: EngineContext = sharedContext(),
   ): Promise<Client<C>> {
-    const channels = new ChannelTable(options.channels, options.development ?? isDevelopment());
-    const backlogMax = checkWhole('backlogMax', options.backlogMax ?? 256, 1, 65_536);
-    const ticks = new TickClock(checkTickRate(options.tickRateHz ?? 0), context.sys.clock.now());
-    const token = await fetchToken(options, context);
-    // Dual stack where there is IPv6, so that a token may list servers of both families.
-    const any = addressOf(context.sys.capabilities.ipv6 ? '::' : '0.0.0.0', 0)!;
-    const socket = await context.sys.openUdp(any, {
-      rxSlots: BATCH_SLOTS,
-      txSlots: BATCH_SLOTS,
-      slotBytes: SLOT_BYTES,
-      txSpareBytes: clientSpareBytes(backlogMax),
-    });
-    const aead = context.sys.openAead(socket.rx.slots, SLOT_BYTES);
-    const endpoint = new ClientEndpoint({ backlogMax }, aead, context.sys.rng, socket.tx);
-    const client = new Client(context, options, channels, socket, endpoint, ticks);
-    const failed = await client.#attemptWith(token);
+    const parts = await openClient(options, context);
+    const client = new Client(context, options, parts);
+    const failed = await client.#attemptWith(parts.token);
     if (failed === null) return client;
     client.#state = 'closed';
     await client.#stop();
     throw new ConnectError(failed);
   }
 
-  private constructor(
-    context: EngineContext,
-    options: ClientOptions<C>,
-    channels: ChannelTable,
-    socket: DatagramSocket,
-    endpoint: ClientEndpoint,
-    ticks: TickClock,
-  ) {
+  private constructor(context: EngineContext, options: ClientOptions<C>, parts: ClientParts) {
     super();
+    const { channels, socket, endpoint, ticks } = parts;
     this.#events = this as unknown as EventEmitter;
     this.#context = context;
     this.#options = options;
     this.#channels = channels;
     this.#socket = socket;
     this.#endpoint = endpoint;
-    this.#held = new HeldMessages(context.runtime, (channel, bytes, offset, length) =>
-      channels.deliver(receiver, channel, bytes, offset, length),
-    );
     const receiver = {
-      receiveMessage: (channel: string, message: unknown) => void this.#events.emit('message', channel, message),
+      receiveMessage: (channel: string, message: unknown, tag: number | undefined) =>
+        void this.#events.emit('message', channel, message, tag),
+      receiveEnvelope: (channel: number, bytes: Uint8Array, offset: number, length: number) =>
+        this.#requests.receive(SERVER, channel, bytes, offset, length),
     };
+    this.#held = new HeldMessages(context.runtime, (channel, bytes, offset, length, tag) =>
+      channels.deliver(receiver, channel, bytes, offset, length, tag),
+    );
     this.#drive = new Drive({
       runtime: context.runtime,
       clock: context.sys.clock,
@@ -130,13 +137,30 @@ export class Client<C extends Channels> extends EventEmitter<ClientEvents<C>> {
       },
       sink: {
         connect: (index) => this.#connect(index),
-        message: (channel, bytes, offset, length) => {
-          if (this.#held.holding) this.#held.add(channel, bytes, offset, length);
-          else channels.deliver(receiver, channel, bytes, offset, length);
+        message: (_connection, channel, bytes, offset, length, tag) => {
+          if (this.#held.holding) this.#held.add(channel, bytes, offset, length, tag);
+          else channels.deliver(receiver, channel, bytes, offset, length, tag);
         },
+        receipt: (_connection, receipt, fate) => void this.#events.emit('receipt', receipt, FATES[fate]),
+        writable: (_connection, channel) => {
+          if (this.#state === 'connected' && channels.requestsOf(channel) === null) {
+            this.#events.emit('writable', channels.set.names[channel]);
+          }
+        },
+        blackHole: (_connection, bytes) => void this.#events.emit('blackhole', bytes),
         disconnect: (reason) => this.#held.afterwards(() => this.#disconnect(reason)),
       },
     });
+    const now = () => this.#drive.now;
+    this.#outbox = new Outbox(endpoint.connections, channels, this.#drive);
+    this.#requests = new Requests({
+      channels,
+      outbox: this.#outbox,
+      timers: context.runtime.timers,
+      now,
+      onError: (error) => void this.#events.emit('error', error),
+    });
+    this.#gauges = new Gauges(endpoint.connections, ticks.rateHz, now);
     this.#task = context.runtime.spawn(this.#drive.run(), 'client');
   }
 
@@ -155,34 +179,87 @@ export class Client<C extends Channels> extends EventEmitter<ClientEvents<C>> {
   }
 
   /** What was dropped, by reason; as on a server, and messages that came before the game could listen. A copy. */
-  get drops(): Readonly<Record<string, number>> {
-    const { netcode, malformedPayloads } = this.#endpoint;
-    const { undecodable } = this.#channels;
-    return { ...netcode.drops, malformedPayloads, undecodable, heldTooMany: this.#held.dropped };
+  get drops(): Drops {
+    const { netcode, connections } = this.#endpoint;
+    const drops = dropsOf(netcode.drops, connections, this.#channels, this.#requests);
+    return { ...drops, heldTooMany: this.#held.dropped };
   }
 
-  /** Queues a message; it leaves at once. The bytes are copied before `send` returns. */
-  send<K extends keyof C & string>(channel: K, message: Outgoing<C[K]>): SendResult {
+  /**
+   * Queues a message; it leaves at once. The bytes are copied before `send` returns. 'backlog-full': too much is waiting, this
+   * one was not queued; `writable` follows.
+   */
+  send<K extends MessageName<C>>(channel: K, message: Outgoing<C[K]>, options?: SendOptionsOf<C[K]>): SendResult {
     if (this.#state !== 'connected') return 'not-connected';
-    const cell = this.#channels.encode(this.#endpoint.queue, channel, message);
-    if (cell < 0) return 'backlog-full';
-    const result = this.#endpoint.send(cell);
-    this.#endpoint.queue.release(cell);
-    this.#drive.poke();
-    return result;
+    return this.#outbox.send(SERVER, channel, message, options);
   }
 
-  /** Leaves, telling the server a text, and closes the socket. `disconnect` is emitted if it was connected. */
-  close(text = ''): Promise<void> {
-    this.#closing ??= this.#close(text);
+  /** Asks the server, which must `respond`. Rejects with RequestError. */
+  request<K extends RequestName<C>>(
+    channel: K,
+    question: Question<C[K]>,
+    options?: RequestOptions,
+  ): Promise<Answer<C[K]>> {
+    if (this.#state !== 'connected') return Promise.reject(new RequestError('disconnected', 'not connected'));
+    return this.#requests.ask(SERVER, channel, question, options) as Promise<Answer<C[K]>>;
+  }
+
+  /**
+   * Answers the server's questions on a channel of requests, now or later. What it throws refuses: the server is told the
+   * message of the error.
+   */
+  respond<K extends RequestName<C>>(
+    channel: K,
+    responder: (question: Question<C[K]>) => Answer<C[K]> | Promise<Answer<C[K]>>,
+  ): void {
+    this.#requests.respond(channel, (_connection, question) => responder(question as Question<C[K]>));
+  }
+
+  /** Bytes that messages which are not bulk may have in this tick (see `Peer.budgetBytes`). */
+  get budgetBytes(): number {
+    return this.#state === 'connected' ? this.#gauges.budgetBytes(SERVER) : 0;
+  }
+
+  /** Add it to this client's clock to have the server's, in microseconds; NaN while it is not known. */
+  get clockOffsetMicros(): number {
+    return this.#state === 'connected' ? this.#gauges.clockOffsetMicros(SERVER) : Number.NaN;
+  }
+
+  /** How far `clockOffsetMicros` may be off. */
+  get clockErrorMicros(): number {
+    return this.#state === 'connected' ? this.#gauges.clockErrorMicros(SERVER) : Number.POSITIVE_INFINITY;
+  }
+
+  /** How the connection fares, in a new object or in one that an earlier call made; unchanged while there is none. */
+  stats(into?: ConnectionStats): ConnectionStats {
+    return this.#gauges.stats(this.#state === 'connected' ? SERVER : -1, into);
+  }
+
+  /** What waits leaves now. Clients send at once anyway; this is for symmetry with servers. */
+  flush(): void {
+    this.#drive.flush();
+  }
+
+  /**
+   * Leaves, telling the server a text, and closes the socket; with `drain` once what was sent has arrived. `disconnect` is
+   * emitted if it was connected. Resolves when the socket is closed.
+   */
+  close(how: string | CloseOptions = ''): Promise<void> {
+    this.#closing ??= this.#close(closingOf(how));
     return this.#closing;
   }
 
-  async #close(text: string): Promise<void> {
+  async #close({ text, drainMicros }: Closing): Promise<void> {
     if (this.#state === 'closed') return this.#stop();
-    this.#endpoint.disconnect('closed', text, this.#now());
-    this.#finish({ code: 'closed', side: 'local', text });
-    return this.#stop();
+    const wasConnected = this.#state === 'connected';
+    if (wasConnected) this.#state = 'closing'; // `disconnect` follows what becomes of its messages
+    if (wasConnected && drainMicros > 0) {
+      this.#endpoint.disconnectSettled('closed', text, this.#drive.now + drainMicros);
+    } else this.#endpoint.disconnect('closed', text, this.#drive.now);
+    if (!wasConnected) this.#finish({ code: 'closed', side: 'local', text });
+    this.#drive.close(drainMicros);
+    await this.#stop();
+    if (!this.#isClosed()) this.#finish({ code: 'closed', side: 'local', text });
   }
 
   #stop(): Promise<void> {
@@ -194,7 +271,7 @@ export class Client<C extends Channels> extends EventEmitter<ClientEvents<C>> {
   #attemptWith(token: Uint8Array): Promise<DisconnectReason | null> {
     return new Promise((resolve) => {
       this.#settleAttempt = resolve;
-      this.#endpoint.connect(token, this.#now());
+      this.#endpoint.connect(token, this.#drive.now);
       this.#drive.poke();
     });
   }
@@ -207,6 +284,7 @@ export class Client<C extends Channels> extends EventEmitter<ClientEvents<C>> {
   }
 
   #disconnect(reason: DisconnectReason): void {
+    this.#requests.end(SERVER, reason);
     if (this.#settle(reason) || this.#state === 'closed') return;
     if (this.#mayReconnect(reason)) void this.#reconnect(reason);
     else {
@@ -225,13 +303,14 @@ export class Client<C extends Channels> extends EventEmitter<ClientEvents<C>> {
 
   #finish(reason: DisconnectReason): void {
     this.#state = 'closed';
+    this.#requests.end(SERVER, reason);
     this.#settle(reason);
     this.#events.emit('disconnect', reason);
   }
 
   #mayReconnect(reason: DisconnectReason): boolean {
     const { reconnect, token, insecureAddress } = this.#options;
-    const wanted = reconnect !== undefined && reconnect !== false;
+    const wanted = reconnect !== undefined && reconnect !== false && this.#state !== 'closing';
     const canFetch = typeof token === 'function' || insecureAddress !== undefined;
     return wanted && canFetch && (reason.code === 'timeout' || reason.code === 'shutdown');
   }
@@ -275,28 +354,4 @@ export class Client<C extends Channels> extends EventEmitter<ClientEvents<C>> {
   #isClosed(): boolean {
     return this.#state === 'closed';
   }
-
-  #now(): number {
-    return this.#context.sys.clock.now();
-  }
-}
-
-/** The token: given, fetched, or in development made here with the well-known key. */
-async function fetchToken<C extends Channels>(options: ClientOptions<C>, context: EngineContext): Promise<Uint8Array> {
-  const { token, insecureAddress } = options;
-  if ((token === undefined) === (insecureAddress === undefined)) {
-    throw new ConfigError(
-      'token',
-      'give the connect token from your backend (or a function that fetches it), or insecureAddress while developing',
-    );
-  }
-  if (insecureAddress !== undefined) {
-    const clientId = (BigInt(context.sys.rng.u32()) << 32n) | BigInt(context.sys.rng.u32());
-    const protocolId = checkU64Option('protocolId', options.protocolId);
-    return mintToken(
-      { privateKey: new Uint8Array(PRIVATE_KEY_BYTES), clientId, addresses: [insecureAddress], protocolId },
-      context,
-    );
-  }
-  return typeof token === 'function' ? token() : token!;
 }

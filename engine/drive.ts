@@ -12,12 +12,13 @@
  *
  * Two wake policies. `arrival`: a datagram wakes the loop (lowest latency; clients, relays). `tick`: nothing but the
  * clock wakes it; between ticks datagrams wait in the kernel. On a loaded server wake-ups on arrival cost half as much
- * again as all other work, so `tick` is a server's default.
+ * again as all other work, so `tick` is a server's default. While a bulk transfer or an end that waits for acks is
+ * pressing, the loop wakes as with `arrival`: sixty round trips a second would be too few.
  */
 
 import type { Clock, DatagramSocket, Micros } from '../sys/api.ts';
 import { NEVER, READABLE, WRITABLE } from '../sys/api.ts';
-import type { Endpoint } from '../transport/endpoint.ts';
+import type { GameEndpoint } from '../transport/endpoint.ts';
 import type { Registration } from './executor/reactor.ts';
 import type { Runtime } from './executor/runtime.ts';
 import type { TaskBody } from './executor/task.ts';
@@ -50,7 +51,7 @@ export interface DriveOptions<Sink> {
   readonly runtime: Runtime;
   readonly clock: Clock;
   readonly socket: DatagramSocket;
-  readonly endpoint: Endpoint<Sink>;
+  readonly endpoint: GameEndpoint<Sink>;
   readonly sink: Sink;
   readonly game: DriveGame;
   readonly ticks: TickClock;
@@ -60,7 +61,7 @@ export interface DriveOptions<Sink> {
 export class Drive<Sink> {
   readonly #clock: Clock;
   readonly #socket: DatagramSocket;
-  readonly #endpoint: Endpoint<Sink>;
+  readonly #endpoint: GameEndpoint<Sink>;
   readonly #sink: Sink;
   readonly #game: DriveGame;
   readonly #ticks: TickClock;
@@ -68,6 +69,11 @@ export class Drive<Sink> {
   readonly #runtime: Runtime;
   readonly #registration: Registration;
   #inTurn = false;
+  /**
+   * When this turn looked at the clock last. Null first, on purpose: so the field holds a reference, and to read it does not
+   * make a number object each time.
+   */
+  #turnNow: Micros | null = null;
   #lateness: Micros = 0;
   #closeBy: Micros = NEVER;
 
@@ -98,22 +104,36 @@ export class Drive<Sink> {
     }
   }
 
+  /** In a turn: as it looked at the clock last, for a look costs more than a short message. Else now. */
+  get now(): Micros {
+    return this.#inTurn ? this.#turnNow! : this.#clock.now();
+  }
+
   /** Something was queued from outside a turn: send it now rather than at the next wake-up (arrival policy only). */
   poke(): void {
     if (this.#onArrival && !this.#inTurn) this.#registration.wake();
   }
 
-  /** Sends what the endpoint still has to say (its goodbyes, already queued), then ends the loop; at most a second. */
-  close(): void {
-    if (this.#closeBy === NEVER) this.#closeBy = this.#clock.now() + CLOSE_MICROS_MAX;
+  /** Has a turn now, whatever the policy. In a turn: it sends anyway. */
+  flush(): void {
     if (!this.#inTurn) this.#registration.wake();
+  }
+
+  /**
+   * Steps the game no more, sends what the endpoint still has to say (its goodbyes, already queued), and ends the loop.
+   *
+   * @param settleMicros how long the endpoint may wait for acks before its goodbyes; they have a second then
+   */
+  close(settleMicros: Micros = 0): void {
+    if (this.#closeBy === NEVER) this.#closeBy = this.#clock.now() + settleMicros + CLOSE_MICROS_MAX;
+    this.flush();
   }
 
   /** One turn without the waiting. Returns whether there is more to do at once. */
   #turn(): boolean {
     this.#inTurn = true;
     try {
-      const start = this.#clock.now();
+      const start = this.#readClock();
       const moreToReceive = this.#receive(start);
       const tick = this.#tick(start);
       const now = this.#advance();
@@ -132,8 +152,8 @@ export class Drive<Sink> {
     for (let round = 0; round < RECEIVE_ROUNDS_MAX; round++) {
       if (this.#socket.receive() === 0) return false;
       this.#endpoint.receive(this.#socket.rx, now, unixSeconds);
-      this.#endpoint.drain(this.#sink);
-      now = this.#clock.now(); // the game's callbacks ran
+      this.#endpoint.drain(this.#sink, now);
+      now = this.#readClock(); // the game's callbacks ran
     }
     return true;
   }
@@ -141,7 +161,7 @@ export class Drive<Sink> {
   /** Step 3. Returns the number of the last tick done, or -1. */
   #tick(start: Micros): number {
     if (this.#closeBy !== NEVER) return -1;
-    const now = this.#clock.now();
+    const now = this.#readClock();
     const due = this.#ticks.deadline;
     let last = -1;
     for (let tick = this.#ticks.take(now); tick >= 0; tick = this.#ticks.take(now)) {
@@ -154,9 +174,10 @@ export class Drive<Sink> {
 
   /** Step 4. */
   #advance(): Micros {
-    this.#endpoint.advance(this.#clock.now());
-    this.#endpoint.drain(this.#sink);
-    return this.#clock.now();
+    const now = this.#readClock();
+    this.#endpoint.advance(now);
+    this.#endpoint.drain(this.#sink, now);
+    return this.#readClock();
   }
 
   /** Step 5. Returns whether there is more to send and room for it. */
@@ -178,19 +199,28 @@ export class Drive<Sink> {
    * protocol deadline that has passed cannot be met by looking again, and a loop that tried would spin.
    */
   #listen(): Micros {
-    const deadline = Math.min(this.#ticks.deadline, this.#closeBy);
+    const isClosing = this.#closeBy !== NEVER;
+    const deadline = isClosing ? this.#closeBy : this.#ticks.deadline;
     if (this.#socket.tx.count > 0) {
       this.#registration.want(WRITABLE);
       return deadline;
     }
-    this.#registration.want(this.#onArrival ? READABLE : 0);
+    const onArrival = this.#onArrival || isClosing || this.#endpoint.isPressing;
+    this.#registration.want(onArrival ? READABLE : 0);
     const ticking = this.#ticks.deadline !== NEVER;
-    return this.#onArrival || !ticking ? Math.min(deadline, this.#endpoint.deadline()) : deadline;
+    return onArrival || !ticking ? Math.min(deadline, this.#endpoint.deadline()) : deadline;
   }
 
   #isFinished(): boolean {
     if (this.#closeBy === NEVER) return false;
-    const silent = this.#socket.tx.count === 0 && this.#endpoint.deadline() > this.#clock.now();
-    return silent || this.#clock.now() >= this.#closeBy;
+    const now = this.#clock.now();
+    const silent = this.#socket.tx.count === 0 && !this.#endpoint.isPressing && this.#endpoint.deadline() > now;
+    return silent || now >= this.#closeBy;
+  }
+
+  #readClock(): Micros {
+    const now = this.#clock.now();
+    this.#turnNow = now;
+    return now;
   }
 }

@@ -3,6 +3,7 @@
 import type { DisconnectReason } from '../transport/endpoint.ts';
 
 export { ConfigError } from '../transport/config-error.ts';
+export { RequestError } from './request-channel.ts';
 
 /** A client could not connect; `reason` says why as data. */
 export class ConnectError extends Error {

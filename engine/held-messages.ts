@@ -14,17 +14,21 @@ const HELD_MAX = 1024;
 interface Held {
   readonly channel: number;
   readonly bytes: Uint8Array;
+  readonly tag: number;
 }
+
+/** Takes a message as it came. */
+export type Deliver = (channel: number, bytes: Uint8Array, offset: number, length: number, tag: number) => void;
 
 export class HeldMessages {
   /** Messages dropped because too many came before the game could listen. */
   dropped = 0;
   readonly #runtime: Runtime;
-  readonly #deliver: (channel: number, bytes: Uint8Array, offset: number, length: number) => void;
+  readonly #deliver: Deliver;
   #held: Held[] | null = null;
   #then: (() => void) | null = null;
 
-  constructor(runtime: Runtime, deliver: (channel: number, bytes: Uint8Array, offset: number, length: number) => void) {
+  constructor(runtime: Runtime, deliver: Deliver) {
     this.#runtime = runtime;
     this.#deliver = deliver;
   }
@@ -49,15 +53,15 @@ export class HeldMessages {
   }
 
   /** Keeps a copy of a message. */
-  add(channel: number, bytes: Uint8Array, offset: number, length: number): void {
+  add(channel: number, bytes: Uint8Array, offset: number, length: number, tag: number): void {
     if (this.#held!.length >= HELD_MAX) this.dropped++;
-    else this.#held!.push({ channel, bytes: bytes.slice(offset, offset + length) });
+    else this.#held!.push({ channel, bytes: bytes.slice(offset, offset + length), tag });
   }
 
   #release(): void {
     const held = this.#held!;
     this.#held = null;
-    for (const { channel, bytes } of held) this.#deliver(channel, bytes, 0, bytes.length);
+    for (const { channel, bytes, tag } of held) this.#deliver(channel, bytes, 0, bytes.length, tag);
     const then = this.#then;
     this.#then = null;
     then?.();

@@ -7,7 +7,7 @@
  */
 
 import type { Micros } from '../sys/api.ts';
-import type { Channels } from './channels.ts';
+import type { Channels } from './channel-types.ts';
 import { Client } from './client.ts';
 import type { EngineContext } from './context.ts';
 import { sharedContext } from './open.ts';

@@ -2,7 +2,8 @@
 
 import { ConfigError, checkU64, checkWhole } from '../transport/config-error.ts';
 import type { SpentTokenStore } from '../transport/netcode/token-history.ts';
-import type { Channels } from './channels.ts';
+import type { TransportOptions } from '../transport/transport-options.ts';
+import type { Channels } from './channel-types.ts';
 import type { WakePolicy } from './drive.ts';
 import type { Peer } from './peer.ts';
 
@@ -12,7 +13,21 @@ export const PRIVATE_KEY_BYTES = 32;
 /** What `admit` answers: nothing or true lets the peer in, a text refuses it and is shown to it. */
 export type Admission = undefined | void | true | string;
 
-export interface ServerOptions<C extends Channels> {
+/** Limits of memory; what is beyond waits or is refused, and nothing grows without end. */
+export interface MemoryOptions {
+  /** Messages that may wait to be sent to one peer. Default 1,024; `send` answers 'backlog-full' beyond. */
+  readonly backlogMax?: number;
+  /** Bytes that may wait to be sent to one peer. Default 4 MiB; a single message may be longer when nothing else waits. */
+  readonly backlogBytesMax?: number;
+  /** Bytes of messages that wait or are on their way, to all peers together. Default 256 MiB. */
+  readonly sendMemoryBytesMax?: number;
+  /** Bytes of messages of all peers that are being put together or wait for an earlier one. Default 256 MiB. */
+  readonly receiveMemoryBytesMax?: number;
+  /** The same for one peer, which is told: it begins no more. Default: twice the longest reliable message, at least 256 KiB. */
+  readonly windowBytes?: number;
+}
+
+export interface ServerOptions<C extends Channels> extends MemoryOptions {
   /** UDP port; 0 lets the system choose (`server.port` tells). */
   readonly port: number;
   /** Address or name to bind. Default 127.0.0.1: a server that strangers can reach is a decision (`0.0.0.0` or `::`). */
@@ -58,8 +73,6 @@ export interface ServerOptions<C extends Channels> {
   readonly sendBufferBytes?: number;
   /** Several processes may share the port. Default false. */
   readonly reusePort?: boolean;
-  /** Messages that may wait for one peer. Default 256. */
-  readonly backlogMax?: number;
   /** Overwrite message bytes after their callback, to find views that were kept. Default: NODE_ENV is 'development'. */
   readonly development?: boolean;
 }
@@ -72,7 +85,7 @@ export interface ReconnectOptions {
   readonly delayMicros?: number;
 }
 
-export interface ClientOptions<C extends Channels> {
+export interface ClientOptions<C extends Channels> extends MemoryOptions {
   /**
    * The connect token (2,048 bytes) from the game's backend, or a function that fetches one. Reconnecting needs the
    * function: a token that has connected once is spent.
@@ -87,7 +100,6 @@ export interface ClientOptions<C extends Channels> {
   readonly tickRateHz?: number;
   /** Reconnect by itself after a timeout or the server's shutdown. Default: no. */
   readonly reconnect?: boolean | ReconnectOptions;
-  readonly backlogMax?: number;
   readonly development?: boolean;
 }
 
@@ -109,6 +121,21 @@ export const RECONNECT_DEFAULTS: Required<ReconnectOptions> = Object.freeze({ at
 
 const CLIENTS_MAX = 16_384;
 const TICK_RATE_MAX_HZ = 1000;
+
+const MEMORY_NAMES = [
+  'backlogMax',
+  'backlogBytesMax',
+  'sendMemoryBytesMax',
+  'receiveMemoryBytesMax',
+  'windowBytes',
+] as const satisfies readonly (keyof MemoryOptions)[];
+
+/** The limits of memory that were given, as the transport takes them: it knows the defaults, and checks. */
+export function memoryOptions(options: MemoryOptions): Omit<TransportOptions, 'channels'> {
+  return Object.fromEntries(
+    MEMORY_NAMES.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]),
+  );
+}
 
 /** A number of 64 bits, given as a bigint or, where it is exact, as a number. */
 export function checkU64Option(field: string, given: bigint | number | undefined): bigint {

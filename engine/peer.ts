@@ -1,29 +1,55 @@
 /** A connected client, as the server's game sees it. */
 
+import { EventEmitter } from 'eventemitter3';
 import { formatAddress } from '../sys/api.ts';
-import type { SendResult } from '../transport/channel/send-queue.ts';
-import type { Channels, Outgoing } from './channels.ts';
+import type { ConnectionStats } from '../transport/connection-stats.ts';
+import type { DisconnectCode } from '../transport/endpoint.ts';
+import type {
+  Answer,
+  Channels,
+  MessageName,
+  Outgoing,
+  Question,
+  RequestName,
+  SendOptionsOf,
+  SendResult,
+} from './channel-types.ts';
+import { type CloseOptions, type Closing, closingOf } from './closing.ts';
+import type { Gauges } from './gauges.ts';
+import type { Outbox } from './outbox.ts';
+import { RequestError, type RequestOptions } from './request-channel.ts';
+import type { Requests } from './requests.ts';
 
 /** What a peer asks of its server. */
 export interface PeerOwner {
-  sendTo(peerId: number, channel: string, message: unknown): SendResult;
-  kick(peerId: number, text: string): void;
+  readonly outbox: Outbox;
+  readonly requests: Requests;
+  readonly gauges: Gauges;
+  endPeer(peerId: number, code: DisconnectCode, closing: Closing): void;
+}
+
+export interface PeerEvents<C extends Channels> {
+  /** There is room again on a channel on which `send` or `broadcast` answered 'backlog-full'. */
+  writable: (channel: MessageName<C>) => void;
 }
 
 /** One client. Seen first in `admit`, connected from `connect` to `disconnect`; else `send` answers 'not-connected'. */
-export class Peer<C extends Channels> {
+export class Peer<C extends Channels> extends EventEmitter<PeerEvents<C>> {
   /** Number of the client on this server, 0 .. maxClients - 1; used again when it has left. */
   readonly id: number;
   /** Who it is, as the backend wrote into its connect token: 0 .. 2^64 - 1. */
   readonly clientId: bigint;
   /** 256 bytes that the backend wrote into the connect token. */
   readonly userData: Uint8Array;
-  #address: string;
   readonly #owner: PeerOwner;
+  #address: string;
   #connected = false;
+  /** Closed by us, and waiting for what was sent to arrive. */
+  #closing = false;
 
   /** @internal */
   constructor(id: number, clientId: bigint, userData: Uint8Array, address: Uint8Array, owner: PeerOwner) {
+    super();
     this.id = id;
     this.clientId = clientId;
     this.userData = userData;
@@ -31,32 +57,75 @@ export class Peer<C extends Channels> {
     this.#owner = owner;
   }
 
-  /** Where it is: `a.b.c.d:port` or `[ipv6]:port`. Changes when the client's network does. */
+  /** Where it is: `a.b.c.d:port` or `[ipv6]:port`. May change while it is connected: the server's `path` tells. */
   get address(): string {
     return this.#address;
   }
 
-  /** Whether messages can still reach it. */
+  /** Whether it is there: from `connect` to `disconnect`. */
   get connected(): boolean {
     return this.#connected;
   }
 
   /**
    * Queues a message; it leaves with the packets of this turn. The bytes are copied before `send` returns.
-   * 'backlog-full': too many are waiting, this one was not queued.
+   * 'backlog-full': too much is waiting, this one was not queued; `writable` follows.
    */
-  send<K extends keyof C & string>(channel: K, message: Outgoing<C[K]>): SendResult {
-    return this.#connected ? this.#owner.sendTo(this.id, channel, message) : 'not-connected';
+  send<K extends MessageName<C>>(channel: K, message: Outgoing<C[K]>, options?: SendOptionsOf<C[K]>): SendResult {
+    return this.isOpen ? this.#owner.outbox.send(this.id, channel, message, options) : 'not-connected';
   }
 
-  /** Throws the client out. It is told the text, at most 255 bytes of UTF-8; `disconnect` follows. */
+  /** Asks the client, which must `respond`. Rejects with RequestError. */
+  request<K extends RequestName<C>>(
+    channel: K,
+    question: Question<C[K]>,
+    options?: RequestOptions,
+  ): Promise<Answer<C[K]>> {
+    if (!this.isOpen) return Promise.reject(new RequestError('disconnected', 'it has left'));
+    return this.#owner.requests.ask(this.id, channel, question, options) as Promise<Answer<C[K]>>;
+  }
+
+  /**
+   * Bytes that messages which are not bulk may have in this tick, so that the path is not overfilled (without ticks: in a
+   * sixtieth of a second). A proposal: what you send beyond it leaves all the same, and queues on the way.
+   */
+  get budgetBytes(): number {
+    return this.#connected ? this.#owner.gauges.budgetBytes(this.id) : 0;
+  }
+
+  /** Add it to the server's clock to have the client's, in microseconds; NaN while it is not known. */
+  get clockOffsetMicros(): number {
+    return this.#connected ? this.#owner.gauges.clockOffsetMicros(this.id) : Number.NaN;
+  }
+
+  /** How far `clockOffsetMicros` may be off. */
+  get clockErrorMicros(): number {
+    return this.#connected ? this.#owner.gauges.clockErrorMicros(this.id) : Number.POSITIVE_INFINITY;
+  }
+
+  /** How its connection fares, in a new object or in one that an earlier call made. A peer that has left changes nothing in it. */
+  stats(into?: ConnectionStats): ConnectionStats {
+    return this.#owner.gauges.stats(this.#connected ? this.id : -1, into);
+  }
+
+  /** Throws the client out at once. It is told the text, at most 255 bytes of UTF-8; `disconnect` follows. */
   kick(text = ''): void {
-    if (this.#connected) this.#owner.kick(this.id, text);
+    if (this.#connected) this.#end('kicked', closingOf(text));
   }
 
-  /** @internal */
-  moveTo(address: Uint8Array): void {
-    this.#address = formatAddress(address);
+  /** Ends the connection without reproach, as a match does that is over; with `drain` once what was sent has arrived. */
+  close(how: string | CloseOptions = ''): void {
+    if (this.#connected) this.#end('closed', closingOf(how));
+  }
+
+  #end(code: DisconnectCode, closing: Closing): void {
+    this.#closing = true;
+    this.#owner.endPeer(this.id, code, closing);
+  }
+
+  /** @internal Whether a broadcast is for it. */
+  get isOpen(): boolean {
+    return this.#connected && !this.#closing;
   }
 
   /** @internal */
@@ -67,5 +136,10 @@ export class Peer<C extends Channels> {
   /** @internal */
   end(): void {
     this.#connected = false;
+  }
+
+  /** @internal */
+  moveTo(address: Uint8Array): void {
+    this.#address = formatAddress(address);
   }
 }

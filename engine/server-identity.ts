@@ -5,7 +5,7 @@
 
 import { formatAddress, isIPv4 } from '../sys/api.ts';
 import { ConfigError } from '../transport/config-error.ts';
-import type { Channels } from './channels.ts';
+import type { Channels } from './channel-types.ts';
 import { type EngineContext, resolveEndpointText } from './context.ts';
 import { checkPrivateKeys, PRIVATE_KEY_BYTES, type ServerOptions } from './options.ts';
 

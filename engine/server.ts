@@ -1,70 +1,93 @@
 /** A game server: peers, channels, ticks. Everything of the protocol is below `drive.ts`. */
 
-import { EventEmitter } from 'eventemitter3';
+import type { EventEmitter } from 'eventemitter3';
 import { type DatagramSocket, formatAddress, portOf, type SocketStats } from '../sys/api.ts';
-import type { SendResult } from '../transport/channel/send-queue.ts';
-import { checkWhole } from '../transport/config-error.ts';
-import type { DisconnectReason } from '../transport/endpoint.ts';
-import { ServerEndpoint, serverSpareBytes } from '../transport/server-endpoint.ts';
-import { type Channels, ChannelTable, type Incoming, type Outgoing } from './channels.ts';
-import { type EngineContext, resolveAddress } from './context.ts';
+import type { DisconnectCode, DisconnectReason } from '../transport/endpoint.ts';
+import type { ServerEndpoint, ServerSink } from '../transport/server-endpoint.ts';
+import type { ChannelTable } from './channel-table.ts';
+import {
+  type Answer,
+  type BroadcastOptionsOf,
+  type Channels,
+  FATES,
+  type Fate,
+  type Incoming,
+  type MessageName,
+  type Outgoing,
+  type Question,
+  type RequestName,
+  type TagOf,
+} from './channel-types.ts';
+import { type CloseOptions, type Closing, closingOf } from './closing.ts';
+import type { EngineContext } from './context.ts';
 import { Drive } from './drive.ts';
+import { type Drops, dropsOf } from './drops.ts';
 import { ConfigError } from './errors.ts';
 import type { Task } from './executor/task.ts';
+import { Gauges } from './gauges.ts';
+import { MessageEmitter } from './message-emitter.ts';
 import { sharedContext } from './open.ts';
-import {
-  checkMaxClients,
-  checkPrivateKeys,
-  checkTickRate,
-  checkU64Option,
-  isDevelopment,
-  SERVER_DEFAULTS,
-  type ServerOptions,
-  spentTokenStore,
-} from './options.ts';
+import { openServer, type ServerParts } from './open-server.ts';
+import { checkPrivateKeys, type ServerOptions } from './options.ts';
+import { type AnySendOptions, Outbox } from './outbox.ts';
 import { Peer, type PeerOwner } from './peer.ts';
-import { publicAddresses, serverKeys } from './server-identity.ts';
-import { TickClock } from './tick-clock.ts';
+import { Peers } from './peers.ts';
+import { Requests } from './requests.ts';
+import type { TickClock } from './tick-clock.ts';
 
-/** The arguments of a server's `message`, one tuple a channel: test `channel` and the type of `message` is known. */
+/**
+ * The arguments of a server's `message`, one tuple a channel: test `channel` and the type of `message` is known. The tag is the
+ * tick of tick input, the key of latest state.
+ */
 export type ServerMessage<C extends Channels> = {
-  [K in keyof C & string]: [peer: Peer<C>, channel: K, message: Incoming<C[K]>];
-}[keyof C & string];
+  [K in MessageName<C>]: [peer: Peer<C>, channel: K, message: Incoming<C[K]>, tag: TagOf<C[K]>];
+}[MessageName<C>];
 
 export interface ServerEvents<C extends Channels> {
   connect: (peer: Peer<C>) => void;
   disconnect: (peer: Peer<C>, reason: DisconnectReason) => void;
   /** The message is borrowed: valid until the listener returns (`message.copy()` to keep it). */
   message: (...args: ServerMessage<C>) => void;
+  /** What became of a message that was sent with `receipt`. */
+  receipt: (peer: Peer<C>, receipt: number, fate: Fate) => void;
+  /** The peer has another address: its NAT forgot it, or it went from Wi-Fi to mobile. The connection goes on. */
+  path: (peer: Peer<C>) => void;
+  /**
+   * The path to the peer swallows packets from `bytes` on, which every path should carry: large messages do not arrive. Smaller
+   * ones do; a tunnel or a router between is set up wrongly.
+   */
+  blackhole: (peer: Peer<C>, bytes: number) => void;
   /** A step of the game, numbered from 0. */
   tick: (tick: number) => void;
   /** After a turn with a step: what it took from wake-up to the last send, and how late it started. */
   ticked: (tick: number, durationMicros: number, latenessMicros: number) => void;
-  /** `admit` threw. Without a listener it goes where uncaught errors go. */
+  /**
+   * `admit` or a responder threw. What `admit` throws goes where uncaught errors go when nobody listens; a responder's message
+   * goes to the peer in any case.
+   */
   error: (error: unknown) => void;
 }
 
-/** Datagrams of one receive and of one flush: 256 and 64 cost the same a datagram; a server has the memory. */
-const BATCH_SLOTS = 64;
-const SLOT_BYTES = 2048;
+/** Which peers a broadcast is for, besides what `send` may be told. */
+export type BroadcastOptions<C extends Channels, K extends MessageName<C>> = BroadcastOptionsOf<C[K]> & {
+  /** Only for those for which it answers true. */
+  readonly filter?: (peer: Peer<C>) => boolean;
+};
 
-export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
+export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, ServerMessage<C>> {
   readonly #context: EngineContext;
   readonly #options: ServerOptions<C>;
   readonly #channels: ChannelTable;
   readonly #socket: DatagramSocket;
   readonly #endpoint: ServerEndpoint;
-  readonly #drive: Drive<unknown>;
+  readonly #drive: Drive<ServerSink>;
   readonly #task: Task<void>;
   readonly #ticks: TickClock;
-  /** By connection number; present from `admit` to `disconnect`. */
-  readonly #bySlot: (Peer<C> | undefined)[];
-  /** The connected ones, in no order, and where each stands in it. */
-  readonly #connected: Peer<C>[] = [];
-  readonly #position: Int32Array;
+  readonly #peers: Peers<C>;
+  readonly #outbox: Outbox;
+  readonly #requests: Requests;
   readonly #owner: PeerOwner;
   readonly #events: EventEmitter;
-  #receivingFrom: Peer<C> | undefined;
   #closing: Promise<void> | null = null;
 
   /** Binds the socket and starts to serve. Rejects with ConfigError (which option) or SysError (port in use, no right). */
@@ -72,60 +95,12 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
     options: ServerOptions<C>,
     context: EngineContext = sharedContext(),
   ): Promise<Server<C>> {
-    const channels = new ChannelTable(options.channels, options.development ?? isDevelopment());
-    const maxClients = checkMaxClients(options.maxClients ?? SERVER_DEFAULTS.maxClients);
-    const protocolId = checkU64Option('protocolId', options.protocolId);
-    const tickRateHz = checkTickRate(options.tickRateHz ?? SERVER_DEFAULTS.tickRateHz);
-    if (options.wake === 'tick' && tickRateHz === 0) {
-      throw new ConfigError('wake', "'tick' without ticks would never wake up: give a tickRateHz, or wake: 'arrival'");
-    }
-    const backlogMax = checkWhole('backlogMax', options.backlogMax ?? 256, 1, 65_536);
-    const host = options.host ?? SERVER_DEFAULTS.host;
-    checkWhole('port', options.port, 0, 65_535);
-    const local = (await resolveAddress(context, 'host', host, options.port))[0]!;
-    const privateKeys = serverKeys(options, local, context);
-    const listed = await publicAddresses(options, local, context);
-    const socket = await context.sys.openUdp(local, {
-      rxSlots: BATCH_SLOTS,
-      txSlots: BATCH_SLOTS,
-      slotBytes: SLOT_BYTES,
-      txSpareBytes: serverSpareBytes(maxClients),
-      receiveBufferBytes: options.receiveBufferBytes ?? SERVER_DEFAULTS.receiveBufferBytes,
-      ...(options.sendBufferBytes === undefined ? {} : { sendBufferBytes: options.sendBufferBytes }),
-      reusePort: options.reusePort ?? false,
-    });
-    const { clock, rng } = context.sys;
-    const spentTokens = spentTokenStore(options);
-    const endpoint = new ServerEndpoint(
-      {
-        protocolId,
-        privateKeys,
-        publicAddresses: listed ?? [socket.localAddress],
-        maxClients,
-        backlogMax,
-        tokenLifetimeMaxSeconds: options.tokenLifetimeMaxSeconds ?? SERVER_DEFAULTS.tokenLifetimeMaxSeconds,
-        insecure: options.insecure ?? false,
-        ...(spentTokens === undefined ? {} : { spentTokens }),
-      },
-      context.sys.openAead(socket.rx.slots, SLOT_BYTES),
-      rng,
-      clock.now(),
-      clock.unixSeconds(),
-      socket.tx,
-    );
-    return new Server(context, options, channels, socket, endpoint, maxClients, new TickClock(tickRateHz, clock.now()));
+    return new Server(context, options, await openServer(options, context));
   }
 
-  private constructor(
-    context: EngineContext,
-    options: ServerOptions<C>,
-    channels: ChannelTable,
-    socket: DatagramSocket,
-    endpoint: ServerEndpoint,
-    maxClients: number,
-    ticks: TickClock,
-  ) {
+  private constructor(context: EngineContext, options: ServerOptions<C>, parts: ServerParts) {
     super();
+    const { channels, socket, endpoint, ticks, maxClients } = parts;
     this.#events = this as unknown as EventEmitter;
     this.#context = context;
     this.#options = options;
@@ -133,16 +108,7 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
     this.#socket = socket;
     this.#endpoint = endpoint;
     this.#ticks = ticks;
-    this.#bySlot = new Array<Peer<C> | undefined>(maxClients).fill(undefined);
-    this.#position = new Int32Array(maxClients);
-    this.#owner = {
-      sendTo: (id, channel, message) => this.#sendTo(id, channel, message),
-      kick: (id, text) => this.#endpoint.disconnect(id, 'kicked', text, this.#now()),
-    };
-    const receiver = {
-      receiveMessage: (channel: string, message: unknown) =>
-        void this.#events.emit('message', this.#receivingFrom, channel, message),
-    };
+    this.#peers = new Peers(maxClients);
     this.#drive = new Drive({
       runtime: context.runtime,
       clock: context.sys.clock,
@@ -154,17 +120,24 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
         tick: (tick) => void this.#events.emit('tick', tick),
         ticked: (tick, duration, lateness) => void this.#events.emit('ticked', tick, duration, lateness),
       },
-      sink: {
-        admit: (connection) => this.#admit(connection),
-        connect: (connection) => this.#connect(connection),
-        message: (connection, channel, bytes, offset, length) => {
-          this.#receivingFrom = this.#bySlot[connection];
-          if (this.#receivingFrom?.connected) channels.deliver(receiver, channel, bytes, offset, length);
-        },
-        path: (connection) => this.#bySlot[connection]!.moveTo(endpoint.netcode.addressOf(connection)),
-        disconnect: (connection, reason) => this.#disconnect(connection, reason),
-      },
+      sink: this.#sink(),
     });
+    const now = () => this.#drive.now;
+    const { connections } = endpoint;
+    this.#outbox = new Outbox(connections, channels, this.#drive);
+    this.#requests = new Requests({
+      channels,
+      outbox: this.#outbox,
+      timers: context.runtime.timers,
+      now,
+      onError: (error) => void this.#events.emit('error', error),
+    });
+    this.#owner = {
+      outbox: this.#outbox,
+      requests: this.#requests,
+      gauges: new Gauges(connections, ticks.rateHz, now),
+      endPeer: (id, code, closing) => this.#endPeer(id, code, closing),
+    };
     this.#task = context.runtime.spawn(this.#drive.run(), 'server');
   }
 
@@ -180,7 +153,7 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
 
   /** The connected peers, in no order. Do not change it; it changes as peers come and go. */
   get peers(): readonly Peer<C>[] {
-    return this.#connected;
+    return this.#peers.connected;
   }
 
   /** Steps left out because a turn took too long. */
@@ -193,37 +166,38 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
     return this.#socket.stats;
   }
 
-  /**
-   * What was dropped, by reason: datagrams, payloads with malformed frames, messages that their codec could not read (or
-   * threw on). A copy.
-   */
-  get drops(): Readonly<Record<string, number>> {
-    const { netcode, malformedPayloads } = this.#endpoint;
-    return { ...netcode.drops, malformedPayloads, undecodable: this.#channels.undecodable };
+  /** What was dropped, by reason: datagrams, payloads, messages, answers (`drops.ts`). A copy. */
+  get drops(): Drops {
+    const { netcode, connections } = this.#endpoint;
+    return dropsOf(netcode.drops, connections, this.#channels, this.#requests);
   }
 
   /**
    * Sends a message to every connected peer, or to those that `filter` accepts; it is encoded once. Returns how many
-   * peers could not take it because too much was waiting for them.
+   * peers could not take it because too much was waiting for them; their `writable` follows.
    */
-  broadcast<K extends keyof C & string>(
+  broadcast<K extends MessageName<C>>(
     channel: K,
     message: Outgoing<C[K]>,
-    filter?: (peer: Peer<C>) => boolean,
+    options?: BroadcastOptions<C, NoInfer<K>>,
   ): number {
-    const peers = this.#connected;
-    if (peers.length === 0) return 0;
-    const cell = this.#channels.encode(this.#endpoint.queue, channel, message);
-    if (cell < 0) return peers.length;
-    let full = 0;
-    for (let i = 0; i < peers.length; i++) {
-      const peer = peers[i]!;
-      if (filter !== undefined && !filter(peer)) continue;
-      if (this.#endpoint.send(peer.id, cell) === 'backlog-full') full++;
-    }
-    this.#endpoint.queue.release(cell);
-    this.#drive.poke();
-    return full;
+    return this.#outbox.broadcast(this.peers, channel, message, options as AnySendOptions, options?.filter);
+  }
+
+  /**
+   * Answers the questions of peers on a channel of requests, now or later. What it throws refuses: the peer is told the
+   * message of the error, and nothing else of it.
+   */
+  respond<K extends RequestName<C>>(
+    channel: K,
+    responder: (peer: Peer<C>, question: Question<C[K]>) => Answer<C[K]> | Promise<Answer<C[K]>>,
+  ): void {
+    this.#requests.respond(channel, (c, question) => responder(this.#peers.at(c)!, question as Question<C[K]>));
+  }
+
+  /** What waits leaves now, not with the next tick. */
+  flush(): void {
+    this.#drive.flush();
   }
 
   /** Replaces the private keys: while tokens of the old key are still about, give both, the new one first. */
@@ -232,26 +206,65 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
     this.#endpoint.netcode.setPrivateKeys(checkPrivateKeys(keys));
   }
 
-  /** Tells every client that the server stops (with a text), sends the last datagrams, closes the socket. */
-  close(text = ''): Promise<void> {
-    this.#closing ??= this.#close(text);
+  /**
+   * Tells every client that the server stops (with a text), sends the last datagrams, closes the socket; with `drain` once what
+   * was sent has arrived. There are no ticks any more, and nobody gets in.
+   */
+  close(how: string | CloseOptions = ''): Promise<void> {
+    this.#closing ??= this.#close(closingOf(how));
     return this.#closing;
   }
 
-  async #close(text: string): Promise<void> {
-    const now = this.#now();
-    for (const peer of this.#bySlot) if (peer !== undefined) this.#endpoint.disconnect(peer.id, 'shutdown', text, now);
-    this.#drive.close();
+  async #close(closing: Closing): Promise<void> {
+    this.#peers.forEach((peer) => {
+      if (peer.connected) this.#endPeer(peer.id, 'shutdown', closing);
+      else this.#endpoint.disconnect(peer.id, 'shutdown', closing.text, this.#drive.now);
+    });
+    this.#drive.close(closing.drainMicros);
     await this.#context.runtime.promiseOf(this.#task);
   }
 
-  #sendTo(id: number, channel: string, message: unknown): SendResult {
-    const cell = this.#channels.encode(this.#endpoint.queue, channel, message);
-    if (cell < 0) return 'backlog-full';
-    const result = this.#endpoint.send(id, cell);
-    this.#endpoint.queue.release(cell);
+  #endPeer(id: number, code: DisconnectCode, { text, drainMicros }: Closing): void {
+    const { now } = this.#drive;
+    if (drainMicros > 0) this.#endpoint.disconnectSettled(id, code, text, now + drainMicros);
+    else this.#endpoint.disconnect(id, code, text, now);
     this.#drive.poke();
-    return result;
+  }
+
+  /** What the endpoint tells, as events. */
+  #sink(): ServerSink {
+    const channels = this.#channels;
+    let from = -1;
+    const receiver = {
+      receiveMessage: (channel: string, message: unknown, tag: number | undefined) =>
+        void this.#events.emit('message', this.#peers.at(from), channel, message, tag),
+      receiveEnvelope: (channel: number, bytes: Uint8Array, offset: number, length: number) =>
+        this.#requests.receive(from, channel, bytes, offset, length),
+    };
+    return {
+      admit: (connection) => this.#admit(connection),
+      connect: (connection) => void this.#events.emit('connect', this.#peers.begin(connection)),
+      message: (connection, channel, bytes, offset, length, tag) => {
+        from = connection;
+        if (this.#peers.at(connection)?.connected) channels.deliver(receiver, channel, bytes, offset, length, tag);
+      },
+      receipt: (connection, receipt, fate) => {
+        const peer = this.#peers.at(connection);
+        if (peer?.connected) this.#events.emit('receipt', peer, receipt, FATES[fate]);
+      },
+      writable: (connection, channel) => {
+        const peer = this.#peers.at(connection);
+        if (peer?.isOpen && channels.requestsOf(channel) === null) {
+          peer.emit('writable', channels.set.names[channel] as MessageName<C>);
+        }
+      },
+      blackHole: (connection, bytes) => {
+        const peer = this.#peers.at(connection);
+        if (peer?.connected) this.#events.emit('blackhole', peer, bytes);
+      },
+      path: (connection) => this.#path(connection),
+      disconnect: (connection, reason) => this.#disconnect(connection, reason),
+    };
   }
 
   #admit(connection: number): void {
@@ -264,10 +277,14 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
       netcode.addressOf(connection),
       this.#owner,
     );
-    this.#bySlot[connection] = peer;
+    this.#peers.add(peer);
     const { admit } = this.#options;
+    if (this.#closing !== null) {
+      this.#settle(peer, 'the server stops');
+      return;
+    }
     if (admit === undefined) {
-      netcode.accept(connection, this.#now());
+      netcode.accept(connection, this.#drive.now);
       return;
     }
     let answer: ReturnType<typeof admit>;
@@ -288,9 +305,10 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
   }
 
   #settle(peer: Peer<C>, answer: unknown): void {
-    if (this.#bySlot[peer.id] !== peer) return; // it left while `admit` was thinking
-    if (answer === undefined || answer === true) this.#endpoint.netcode.accept(peer.id, this.#now());
-    else this.#endpoint.netcode.refuse(peer.id, String(answer), this.#now());
+    if (this.#peers.at(peer.id) !== peer) return; // it left while `admit` was thinking
+    const { netcode } = this.#endpoint;
+    if (answer === undefined || answer === true) netcode.accept(peer.id, this.#drive.now);
+    else netcode.refuse(peer.id, String(answer), this.#drive.now);
     this.#drive.poke();
   }
 
@@ -299,29 +317,17 @@ export class Server<C extends Channels> extends EventEmitter<ServerEvents<C>> {
     if (!this.#events.emit('error', error)) this.#context.runtime.executor.onError(error);
   }
 
-  #connect(connection: number): void {
-    const peer = this.#bySlot[connection]!;
-    peer.begin();
-    this.#position[connection] = this.#connected.length;
-    this.#connected.push(peer);
-    this.#events.emit('connect', peer);
+  #path(connection: number): void {
+    const peer = this.#peers.at(connection);
+    if (peer === undefined) return;
+    peer.moveTo(this.#endpoint.netcode.addressOf(connection));
+    if (peer.connected) this.#events.emit('path', peer);
   }
 
   #disconnect(connection: number, reason: DisconnectReason): void {
-    const peer = this.#bySlot[connection];
-    if (peer === undefined) return;
-    this.#bySlot[connection] = undefined;
-    if (!peer.connected) return; // refused, or gone before it was let in: the game never saw it connect
-    peer.end();
-    const last = this.#connected.pop()!;
-    if (last !== peer) {
-      this.#connected[this.#position[connection]!] = last;
-      this.#position[last.id] = this.#position[connection]!;
-    }
+    const peer = this.#peers.end(connection);
+    if (peer === undefined) return; // refused, or gone before it was let in: the game never saw it connect
+    this.#requests.end(connection, reason);
     this.#events.emit('disconnect', peer, reason);
-  }
-
-  #now(): number {
-    return this.#context.sys.clock.now();
   }
 }

@@ -21,7 +21,8 @@ import type { Transit } from './transit.ts';
 export interface AimdOptions {
   /**
    * What it sends over: a direction of the world, or the options of one of its own, say `{ bottleneck }`, whose latency is
-   * half of the round trip unless it is given.
+   * half of the round trip unless it is given. Without a rate or a loss it grows to 65,536 packets in flight, and slows
+   * the simulation down accordingly.
    */
   readonly over: LinkDirection | DirectionOptions;
   /** Round trip without queues, 1 .. 60,000,000; what the way there does not take, the way back does. */
@@ -93,8 +94,8 @@ export class AimdSource {
     halvings: 0,
     timeouts: 0,
   };
-  /** Payload that arrived in each interval of world time, from 0. */
-  readonly goodputBytes: number[] = [];
+  /** Bytes of goodput in each interval of world time, from 0. */
+  readonly goodputByInterval: number[] = [];
   readonly intervalMicros: Micros;
 
   readonly #transit: Transit;
@@ -165,7 +166,7 @@ export class AimdSource {
     const from = Math.floor(fromMicros / this.intervalMicros);
     const to = Math.floor(toMicros / this.intervalMicros);
     let bytes = 0;
-    for (let i = from; i < to; i++) bytes += this.goodputBytes[i] ?? 0;
+    for (let i = from; i < to; i++) bytes += this.goodputByInterval[i] ?? 0;
     return to > from ? (bytes * 8) / (((to - from) * this.intervalMicros) / 1_000_000) : 0;
   }
 
@@ -291,8 +292,8 @@ export class AimdSource {
   #count(now: Micros): void {
     this.stats.goodputBytes += this.#packetBytes;
     const interval = Math.min(Math.floor(now / this.intervalMicros), INTERVALS_MAX - 1);
-    while (this.goodputBytes.length <= interval) this.goodputBytes.push(0);
-    this.goodputBytes[interval]! += this.#packetBytes;
+    while (this.goodputByInterval.length <= interval) this.goodputByInterval.push(0);
+    this.goodputByInterval[interval]! += this.#packetBytes;
   }
 
   #growPackets(): void {

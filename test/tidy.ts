@@ -33,8 +33,12 @@ const ROOMS: readonly RoomRule[] = [
   { room: 'engine/', own: ['engine/', 'transport/', 'sys/api.ts'], packages: [], node: [] },
   { room: 'engine/open.ts', own: ['engine/', 'sys/'], packages: [], node: [] },
   { room: 'engine/resolve.ts', own: [], packages: [], node: ['dns/promises'] },
-  { room: 'engine/server.ts', own: ['engine/', 'transport/', 'sys/api.ts'], packages: ['eventemitter3'], node: [] },
-  { room: 'engine/client.ts', own: ['engine/', 'transport/', 'sys/api.ts'], packages: ['eventemitter3'], node: [] },
+  ...['server.ts', 'client.ts', 'peer.ts', 'message-emitter.ts'].map((file) => ({
+    room: `engine/${file}`,
+    own: ['engine/', 'transport/', 'sys/api.ts'],
+    packages: ['eventemitter3'],
+    node: [],
+  })),
   {
     room: 'engine/executor/worker',
     own: ['engine/', 'sys/api.ts', 'sys/index.ts'],

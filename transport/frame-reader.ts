@@ -142,8 +142,9 @@ export class FrameReader {
 
   #skipExtension(cursor: FrameCursor): number {
     this.eliciting = true;
-    this.extensions++;
     const length = cursor.u16();
-    return cursor.skip(length) < 0 ? MALFORMED : TAKEN;
+    if (cursor.skip(length) < 0) return MALFORMED;
+    this.extensions++;
+    return TAKEN;
   }
 }

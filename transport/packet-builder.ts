@@ -4,7 +4,6 @@
 
 import type { DatagramBatch, Micros } from '../sys/api.ts';
 import { NEVER } from '../sys/api.ts';
-import { END } from './channel/carried.ts';
 import type { Outgoing } from './channel/outgoing.ts';
 import { Packer } from './channel/packer.ts';
 import { PacketWriter } from './channel/packet-writer.ts';
@@ -51,6 +50,7 @@ export class PacketBuilder {
     writer.begin(batch);
     this.packer.begin(copies);
     this.#putAck(c, now);
+    const afterAck = writer.at;
     if ((reasons & FOR_CONTROL) !== 0) this.#control.put(c, writer, carried);
     const before = writer.at;
     if ((reasons & FOR_REAL_TIME) !== 0) this.packer.putMessages(c, false, now);
@@ -58,9 +58,10 @@ export class PacketBuilder {
     // A packet that only acks, or only moves a transfer on, does not carry copies: it would ask for acks without end.
     if (writer.at > before || (reasons & FOR_COPIES) !== 0) this.packer.putRiders(c, now);
     if ((reasons & FOR_BULK) !== 0) this.packer.putMessages(c, true, now);
-    const ping = carried.building === END && ((reasons & FOR_PROBE) !== 0 || this.#pingsAcks(c, writer.length));
-    if (ping) this.#control.putPing(writer, carried);
-    this.eliciting = carried.building !== END;
+    if (writer.at === afterAck && ((reasons & FOR_PROBE) !== 0 || this.#pingsAcks(c, writer.length))) {
+      this.#control.putPing(writer, carried);
+    }
+    this.eliciting = writer.at > afterAck;
     if (writer.length > 0 && this.#clock.timeDue(c, now)) this.#putTime(c, now);
     batch.length[batch.count] = writer.length;
     return writer.length;

@@ -112,10 +112,10 @@ describe('AimdSource', () => {
     await world.run({ untilMicros: 100 * SECOND });
     const { sent, arrived, goodputBytes } = source.stats;
     expect([arrived, goodputBytes]).toEqual([sent, sent * 972]);
-    expect(source.goodputBytes.slice(0, 3)).toEqual([0, 0, 0]);
-    expect(source.goodputBytes[4]! * 8 * 2).toBeGreaterThan(0.95 * 0.972 * RATE);
-    expect(source.goodputBytes.reduce((sum, bytes) => sum + bytes)).toBe(goodputBytes);
-    expect(source.goodputBytes.length).toBeGreaterThanOrEqual(6);
+    expect(source.goodputByInterval.slice(0, 3)).toEqual([0, 0, 0]);
+    expect(source.goodputByInterval[4]! * 8 * 2).toBeGreaterThan(0.95 * 0.972 * RATE);
+    expect(source.goodputByInterval.reduce((sum, bytes) => sum + bytes)).toBe(goodputBytes);
+    expect(source.goodputByInterval.length).toBeGreaterThanOrEqual(6);
     expect(world.datagramsHeld).toBe(0);
     expect(world.stats).toMatchObject({ sent, delivered: sent });
   });

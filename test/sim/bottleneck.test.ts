@@ -92,7 +92,7 @@ describe('Bottleneck', () => {
   );
 
   it('counts the overhead of each datagram on the line and in the queue', () => {
-    const line = bottleneck({ overheadBytes: 54, queueBytes: 200 });
+    const line = bottleneck({ overheadBytes: 54, queueBytes: 299 });
     for (let k = 0; k < 4; k++) line.enter(k, 46, 0);
     expect(line.nextDeparture).toBe(800);
     expect(line.stats).toMatchObject({ entered: 3, dropped: 1, bytesNow: 200, droppedBytes: 100 });
@@ -115,6 +115,12 @@ describe('Bottleneck', () => {
     expect(line.stats).toMatchObject({ entered: QUEUE_PACKETS_MAX + 1, dropped: 2 });
     for (let k = 0; k <= QUEUE_PACKETS_MAX; k++) if (line.leave() !== k) expect.fail(`packet ${k} left out of turn`);
     expect(line.stats).toMatchObject({ packetsNow: 0, bytesNow: 0, departed: QUEUE_PACKETS_MAX + 1 });
+  });
+
+  it('holds 64 MiB by default', () => {
+    const line = bottleneck({ overheadBytes: 0 });
+    for (let k = 0; k < 1_100; k++) line.enter(k, 65_536, 0);
+    expect(line.stats).toMatchObject({ bytesNow: 64 * 1024 * 1024, packetsNow: 1_024, dropped: 75 });
   });
 
   it.each([

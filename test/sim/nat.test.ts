@@ -33,6 +33,21 @@ describe('World.rebind', () => {
     expect(heard).toHaveLength(3);
   });
 
+  it('leaves unheard what comes to its new port at the old address, and to a port of a rebind before', async () => {
+    const { world, client, server, seen, heard, ask, tell } = await openPair();
+    world.rebind(client, { port: 5555, address: true });
+    await ask();
+    await tell(server, '10.0.0.2', 5555);
+    expect(world.stats.unheard).toBe(1);
+    world.rebind(client, { port: 6666 });
+    await ask();
+    const [outside] = split(seen.at(-1)!);
+    await tell(server, outside, 5555);
+    expect(world.stats.unheard).toBe(2);
+    await tell(server, outside, 6666);
+    expect(heard).toHaveLength(3);
+  });
+
   it('loses what was under way to the old mapping', async () => {
     const { world, client, heard, ask } = await openPair(50_000);
     const asked = ask();
@@ -95,6 +110,17 @@ describe('World.rebind', () => {
     expect(seen).toHaveLength(150);
     for (const from of [0, 50]) expect(new Set(seen.slice(from, from + 100)).size).toBe(100);
     expect(seen[50]).toBe('10.0.0.2:2222');
+  });
+
+  it('maps 20,000 ports, and says what to do when more are wanted', async () => {
+    const { world, client } = await openPair();
+    world.rebind(client);
+    const send = (port: number) => client.nat!.outward(addressOf('10.0.0.2', port)!, 0);
+    for (let port = 1; port <= 20_000; port++) send(port);
+    send(20_000);
+    expect(() => send(20_001)).toThrow('maps 20000 ports: close sockets, or rebind');
+    world.rebind(client);
+    send(20_001);
   });
 
   it('does not touch what passes within the host', async () => {

@@ -69,7 +69,7 @@ function expectIdle(pair: Pair): void {
     expect(connections.outgoing.carried.held).toBe(0);
     expect(connections.pool.held).toBe(0);
     expect(connections.incoming.messagesHeld).toBe(0);
-    expect(connections.sent.inFlightPackets[0]).toBe(0);
+    expect(connections.flight.sent.inFlightPackets[0]).toBe(0);
     expect(connections.isSettled(0)).toBe(true);
     expect(end.violation).toBe('');
   }

@@ -102,6 +102,7 @@ export class End {
   readonly received: Received[] = [];
   readonly receipts: { receipt: number; fate: number }[] = [];
   readonly writable: number[] = [];
+  readonly blackHoles: number[] = [];
   violation = '';
   /** Payload packets and their bytes on the wire (with netcode's 19 to 21), as sent. */
   packets = 0;
@@ -109,6 +110,10 @@ export class End {
   lost = 0;
   fate: Fate = () => 0;
   onMessage: ((channel: number, bytes: Uint8Array, offset: number, length: number, tag: number) => void) | null = null;
+  /** Sees every payload before its fate is decided; what it returns flies in its place. */
+  onPayload: ((number: number, bytes: Uint8Array) => Uint8Array) | null = null;
+  /** Sees every payload that arrives, before it is read. */
+  onArrival: ((number: number, bytes: Uint8Array) => void) | null = null;
   wakeAt: Micros = NEVER;
   index = 0;
 
@@ -219,8 +224,9 @@ export class Pair {
     const numbers = this.#numbersOf(end, first, tx.count);
     for (let slot = 0; slot < tx.count; slot++) {
       const at = tx.offset[slot]!;
-      const bytes = tx.arena.slice(at, at + tx.length[slot]!);
       const number = numbers[slot]!;
+      const built = tx.arena.slice(at, at + tx.length[slot]!);
+      const bytes = end.onPayload === null ? built : end.onPayload(number, built);
       const wire = bytes.length + 17 + (number < 256 ? 1 : number < 65_536 ? 2 : number < 2 ** 24 ? 3 : 4);
       end.packets++;
       end.wireBytes += wire;
@@ -232,7 +238,7 @@ export class Pair {
   }
 
   #numbersOf(end: End, first: number, count: number): number[] {
-    const { sent } = end.connections;
+    const { sent } = end.connections.flight;
     const numbers: number[] = [];
     for (let number = first; number < end.session.next; number++) {
       const slot = sent.base[0]! + (number & ((1 << sent.log2[0]!) - 1));
@@ -250,10 +256,12 @@ export class Pair {
       },
       receipt: (_c, receipt, fate) => void end.receipts.push({ receipt, fate }),
       writable: (_c, channel) => void end.writable.push(channel),
+      blackHole: (_c, bytes) => void end.blackHoles.push(bytes),
     };
   }
 
   #arrive(end: End, number: number, bytes: Uint8Array): void {
+    end.onArrival?.(number, bytes);
     end.session.receivedNumber[0] = number;
     const fine = end.connections.receive(0, bytes, 0, bytes.length, this.now, this.#sinkOf(end));
     if (!fine && end.violation === '') end.violation = end.connections.frames.violationText;

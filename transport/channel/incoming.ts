@@ -22,11 +22,13 @@ import {
   FRAME_MESSAGES,
   FRAME_PLAIN,
   FRAME_SKIP,
+  ID_WINDOW,
   MESSAGES_MAX,
   WINDOW_BEFORE_HELLO,
 } from '../wire/frame-types.ts';
 import {
   type ChannelSet,
+  isReliable,
   LATEST_STATE,
   RELIABLE_ORDERED,
   RELIABLE_SEQUENCED,
@@ -38,7 +40,7 @@ import {
 import { HeldMessages } from './held-messages.ts';
 import { Intake, MALFORMED, type MessageSink, TAKEN } from './intake.ts';
 import { NewestWins } from './newest-wins.ts';
-import { pieceBytes, Reassembler } from './reassembler.ts';
+import { pieceBytes, Reassembler, TOO_FAR_AHEAD } from './reassembler.ts';
 import { ReliableOrdered } from './reliable-ordered.ts';
 import { ReliableUnordered } from './reliable-unordered.ts';
 import { TickInput } from './tick-input.ts';
@@ -221,7 +223,8 @@ export class Incoming {
   #readSkip(c: number, channel: number, kind: number, cursor: FrameCursor, sink: MessageSink): number {
     const low = cursor.u16();
     const count = cursor.varint();
-    if (!cursor.ok || count === 0) return MALFORMED;
+    if (!cursor.ok || count === 0 || !isReliable(kind)) return MALFORMED;
+    if (count > ID_WINDOW) return this.#intake.violation(channel, TOO_FAR_AHEAD);
     switch (kind) {
       case RELIABLE_ORDERED:
         return this.#ordered.skip(c, channel, low, count, sink);
@@ -229,12 +232,10 @@ export class Incoming {
         return this.#unordered.skip(c, channel, low, count);
       case RELIABLE_SEQUENCED:
         return this.#newestWins.skip(c, channel, low, count);
-      case LATEST_STATE:
-        // Nothing waits for a value, and without its key nothing can be done about it.
+      default:
+        // Latest state: nothing waits for a value, and without its key nothing can be done about it.
         this.#intake.stale++;
         return TAKEN;
-      default:
-        return MALFORMED;
     }
   }
 

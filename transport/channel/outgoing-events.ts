@@ -1,4 +1,4 @@
-/** What happened to messages on their way out, until `drain` tells it: receipts, and channels that have room again. */
+/** What the way out has to tell, until `drain` tells it: receipts, channels that have room again, paths that swallow packets. */
 
 import { grown } from '../block-pool.ts';
 
@@ -12,19 +12,22 @@ export const EXPIRED = 3;
 export const REPLACED = 4;
 
 const WRITABLE = 0;
+const BLACK_HOLE = 5;
 
 /** Who is told. */
 export interface OutgoingSink {
   receipt(connection: number, receipt: number, fate: number): void;
   writable(connection: number, channel: number): void;
+  /** The path swallows packets from `bytes` on, which is less than what every path should carry. */
+  blackHole(connection: number, bytes: number): void;
 }
 
 export class OutgoingEvents {
   count = 0;
-  /** A fate, or WRITABLE. */
+  /** A fate, WRITABLE or BLACK_HOLE. */
   #kind: Uint8Array = new Uint8Array(64);
   #connection: Int32Array = new Int32Array(64);
-  /** The receipt, or the channel. */
+  /** The receipt, the channel, or the size. */
   #value: Int32Array = new Int32Array(64);
 
   receipt(connection: number, receipt: number, fate: number): void {
@@ -35,6 +38,10 @@ export class OutgoingEvents {
     this.#push(WRITABLE, connection, channel);
   }
 
+  blackHole(connection: number, bytes: number): void {
+    this.#push(BLACK_HOLE, connection, bytes);
+  }
+
   /** Tells everything, in order, also what comes about meanwhile. What has been told is not told again when a sink throws. */
   drain(sink: OutgoingSink): void {
     let told = 0;
@@ -43,6 +50,7 @@ export class OutgoingEvents {
         const i = told++;
         const connection = this.#connection[i]!;
         if (this.#kind[i] === WRITABLE) sink.writable(connection, this.#value[i]!);
+        else if (this.#kind[i] === BLACK_HOLE) sink.blackHole(connection, this.#value[i]!);
         else sink.receipt(connection, this.#value[i]!, this.#kind[i]!);
       }
     } finally {

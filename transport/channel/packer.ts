@@ -43,6 +43,12 @@ export class Packer {
     this.#inputChannels = [...kind.keys()].filter((channel) => kind[channel] === TICK_INPUT);
   }
 
+  /** Another connection of this number: its counters start at 0. */
+  reset(c: number): void {
+    this.copyBytes[c] = 0;
+    this.retransmits[c] = 0;
+  }
+
   /** Starts a packet. The writer is on its slot, and may have frames already. */
   begin(copies: number): void {
     this.#serial = this.#outgoing.carried.begin();

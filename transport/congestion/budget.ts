@@ -26,6 +26,8 @@ const USE_DECAY = 0.99;
 /** Growth a second while no limit is known, and near the rate at which the queue last grew. */
 const GROWTH_FAST = 0.5;
 const GROWTH_NEAR = 0.04;
+/** From GROWTH_NEAR to GROWTH_FAST in about five seconds of slices of 100 ms. */
+const GROWTH_GROWTH = 1.05;
 const NEAR_SHARE = 0.85;
 /** From here on the known rate is history. */
 const PASSED_SHARE = 1.2;
@@ -45,9 +47,11 @@ const SHRINK_SHARE = 0.88;
 const DRAIN_MICROS = 300_000;
 const DRAIN_SHARE_MAX = 0.4;
 /** Share of the measured rate of the path while bulk measures it. */
-const BULK_SHARE = 0.9;
-/** A slice with a low rate takes a quarter at most: bulk may have just begun, or have been held up for a moment. */
-const BULK_FALL = 0.75;
+const BULK_SHARE = 0.85;
+/** A slice moves the budget by a quarter of the way: bulk may have just begun, or have been held up for a moment. */
+const BULK_SMOOTHING = 0.25;
+/** Bulk keeps a queue of its own and answers for it; only a queue that is longer by this is the game's. */
+const BULK_QUEUE_MICROS = 8000;
 
 export class RealTimeBudget {
   readonly bytesPerSecond: Float64Array;
@@ -58,6 +62,8 @@ export class RealTimeBudget {
   readonly #use: Float64Array;
   /** Rate at which the queue last grew; 0: never. */
   readonly #knownRate: Float64Array;
+  /** Growth a second. */
+  readonly #growth: Float64Array;
   readonly #queueBefore: Float64Array;
   /** 1 when the last slice shrank the budget. */
   readonly #shrinking: Uint8Array;
@@ -71,6 +77,7 @@ export class RealTimeBudget {
     this.#sliceBytes = new Float64Array(connections);
     this.#use = new Float64Array(connections);
     this.#knownRate = new Float64Array(connections);
+    this.#growth = new Float64Array(connections);
     this.#queueBefore = new Float64Array(connections);
     this.#shrinking = new Uint8Array(connections);
     this.#foldsSeen = new Uint8Array(connections);
@@ -83,6 +90,7 @@ export class RealTimeBudget {
     this.#sliceBytes[connection] = 0;
     this.#use[connection] = 0;
     this.#knownRate[connection] = 0;
+    this.#growth[connection] = GROWTH_FAST;
     this.#queueBefore[connection] = 0;
     this.#shrinking[connection] = 0;
   }
@@ -106,7 +114,7 @@ export class RealTimeBudget {
     const now = sample.now;
     const waits = queue.queueMicros[connection]!;
     const heap = Math.min(OWN_HEAP_MAX_MICROS, (OWN_HEAP_BYTES * SECOND_MICROS) / Math.max(1, this.#use[connection]!));
-    const high = QUEUE_HIGH_MICROS + heap;
+    const high = QUEUE_HIGH_MICROS + heap + (bulk ? BULK_QUEUE_MICROS : 0);
     const elapsed = now - this.#sliceStartedAt[connection]!;
     // A growing queue is answered in the middle of a slice, but not twice in one.
     const early = waits > high && this.#shrinking[connection] === 0 && elapsed >= SLICE_MICROS / 2;
@@ -114,7 +122,8 @@ export class RealTimeBudget {
     const delivered = (this.#sliceBytes[connection]! * SECOND_MICROS) / elapsed;
     this.#sliceBytes[connection] = 0;
     this.#sliceStartedAt[connection] = now;
-    this.#sliceEndsAt[connection] = now + Math.max(SLICE_MICROS, sample.smoothedRttMicros);
+    // What is changed now shows after a round trip, and the queue is part of it.
+    this.#sliceEndsAt[connection] = now + Math.max(SLICE_MICROS, queue.baseMicros[connection]! + waits);
     this.#use[connection] = Math.max(delivered, this.#use[connection]! * USE_DECAY);
 
     const before = this.#queueBefore[connection]!;
@@ -129,7 +138,7 @@ export class RealTimeBudget {
       return;
     }
     this.#shrinking[connection] = 0;
-    if (bulk) this.#set(connection, Math.max(BULK_SHARE * delivered, budget * BULK_FALL));
+    if (bulk) this.#set(connection, budget + BULK_SMOOTHING * (BULK_SHARE * delivered - budget));
     else if (waits < QUEUE_LOW_MICROS + heap)
       this.#grow(connection, budget, Math.min(elapsed, SECOND_MICROS) / SECOND_MICROS);
   }
@@ -150,14 +159,17 @@ export class RealTimeBudget {
     const bound = Math.max(BUDGET_INITIAL_BYTES_PER_SECOND, GROWTH_MULTIPLE * this.#use[connection]!);
     if (budget >= bound) return;
     const known = this.#knownRate[connection]!;
-    const near = budget > NEAR_SHARE * known && budget < PASSED_SHARE * known;
-    this.#set(connection, Math.min(bound, budget * (1 + (near ? GROWTH_NEAR : GROWTH_FAST) * seconds)));
+    // Fast up to the rate at which the queue last grew, slowly past it, then faster and faster: the path may have grown.
+    if (budget < NEAR_SHARE * known) this.#growth[connection] = GROWTH_FAST;
+    else if (budget < PASSED_SHARE * known) this.#growth[connection] = GROWTH_NEAR;
+    else this.#growth[connection] = Math.min(GROWTH_FAST, this.#growth[connection]! * GROWTH_GROWTH);
+    this.#set(connection, Math.min(bound, budget * (1 + this.#growth[connection]! * seconds)));
   }
 
   #set(connection: number, bytesPerSecond: number): void {
-    this.bytesPerSecond[connection] =
-      bytesPerSecond > BUDGET_MIN_BYTES_PER_SECOND
-        ? Math.min(bytesPerSecond, PACING_MAX_BYTES_PER_SECOND)
-        : BUDGET_MIN_BYTES_PER_SECOND;
+    this.bytesPerSecond[connection] = bytesPerSecond;
+    if (!(bytesPerSecond > BUDGET_MIN_BYTES_PER_SECOND)) this.bytesPerSecond[connection] = BUDGET_MIN_BYTES_PER_SECOND;
+    else if (bytesPerSecond > PACING_MAX_BYTES_PER_SECOND)
+      this.bytesPerSecond[connection] = PACING_MAX_BYTES_PER_SECOND;
   }
 }

@@ -8,18 +8,30 @@
  * loss-based flow moves all the time. Else the competitor is still there.
  */
 
-import type { Micros } from '../../sys/api.ts';
+import type { AckSample } from './ack-sample.ts';
+import type { QueueDelay } from './queue-delay.ts';
+import type { QueueTarget } from './queue-target.ts';
 
-/** Yields in a row after which the queue is somebody else's; fewer when one was met in the last ten seconds. */
+/** Yields in a row after which the queue is somebody else's; fewer when one was met lately. */
 const YIELDS_MAX = 4;
 const YIELDS_MAX_AGAIN = 2;
-const MEMORY_MICROS = 10_000_000;
+const MEMORY_MICROS = 15_000_000;
+/**
+ * Share of the window that may be yielded after a competitor was taken for gone. On fast paths a loss-based flow grows so slowly that
+ * each of our yields empties the queue, and takes what was yielded all the same.
+ */
+const DECLINE_MAX = 0.5;
 /** Between two tests, whichever is longer: a test costs about a round trip of half the window. */
 const TEST_MICROS = 1_500_000;
 const TEST_RTTS = 15;
+/** How long a test waits for a queue that is worth it. */
+const TEST_PATIENCE_MICROS = 2_000_000;
 /** Queues after tests that differ by less than this, so many times in a row, are none. */
 const FLAT_MICROS = 1000;
 const FLAT_TESTS = 2;
+
+/** A queue that stayed below the target for so long while we competed: two flows that have halved need less to fill it, up to 200 Mbit/s. */
+const GONE_MICROS = 1_500_000;
 
 export const COMPETITOR = 0;
 export const ALONE = 1;
@@ -32,9 +44,13 @@ export class Competitor {
   readonly testing: Uint8Array;
   readonly #yields: Uint8Array;
   readonly #metAt: Float64Array;
+  /** The window when the last competitor was taken for gone. */
+  readonly #leftCwndBytes: Float64Array;
   readonly #testAt: Float64Array;
   readonly #testQueue: Float64Array;
   readonly #flatTests: Uint8Array;
+  /** When the queue was last above the target. */
+  readonly #queuedAt: Float64Array;
   /** Greatest queue since the last test. */
   readonly #queueMax: Float64Array;
 
@@ -43,9 +59,11 @@ export class Competitor {
     this.testing = new Uint8Array(connections);
     this.#yields = new Uint8Array(connections);
     this.#metAt = new Float64Array(connections);
+    this.#leftCwndBytes = new Float64Array(connections);
     this.#testAt = new Float64Array(connections);
     this.#testQueue = new Float64Array(connections);
     this.#flatTests = new Uint8Array(connections);
+    this.#queuedAt = new Float64Array(connections);
     this.#queueMax = new Float64Array(connections);
   }
 
@@ -54,6 +72,7 @@ export class Competitor {
     this.testing[connection] = 0;
     this.#yields[connection] = 0;
     this.#metAt[connection] = -MEMORY_MICROS;
+    this.#leftCwndBytes[connection] = 0;
     this.#flatTests[connection] = 0;
   }
 
@@ -63,47 +82,70 @@ export class Competitor {
   }
 
   /** The queue stands. Whether to yield (true), or to see that yielding is in vain and compete (false). */
-  mayYield(connection: number, cwndBytes: number, now: Micros): boolean {
-    if (this.#yields[connection] === 0) this.savedCwndBytes[connection] = cwndBytes;
+  mayYield(connection: number, cwndBytes: Float64Array, sample: AckSample): boolean {
+    const cwnd = cwndBytes[connection]!;
+    if (this.#yields[connection] === 0) this.savedCwndBytes[connection] = cwnd;
     this.#yields[connection]!++;
-    const again = now - this.#metAt[connection]! < MEMORY_MICROS;
-    return this.#yields[connection]! <= (again ? YIELDS_MAX_AGAIN : YIELDS_MAX);
+    if (sample.now - this.#metAt[connection]! >= MEMORY_MICROS) return this.#yields[connection]! <= YIELDS_MAX;
+    const left = this.#leftCwndBytes[connection]!;
+    if (cwnd < DECLINE_MAX * left) {
+      this.savedCwndBytes[connection] = left;
+      return false;
+    }
+    return this.#yields[connection]! <= YIELDS_MAX_AGAIN;
   }
 
   /** Competing begins. */
-  met(connection: number, now: Micros): void {
-    this.#metAt[connection] = now;
-    this.#testAt[connection] = now + TEST_MICROS;
+  met(connection: number, sample: AckSample): void {
+    this.#metAt[connection] = sample.now;
+    this.#testAt[connection] = sample.now + TEST_MICROS;
+    this.#queuedAt[connection] = sample.now;
     this.#yields[connection] = 0;
     this.#flatTests[connection] = 0;
     this.#testQueue[connection] = 0;
     this.#queueMax[connection] = 0;
   }
 
-  /**
-   * Whether a test should start. Only while the queue is at least half of the greatest since the last one: a loss-based flow
-   * that has just halved may leave an empty queue behind, and would be taken for gone.
-   */
-  testDue(connection: number, queueMicros: number, now: Micros): boolean {
-    if (queueMicros > this.#queueMax[connection]!) this.#queueMax[connection] = queueMicros;
-    return now >= this.#testAt[connection]! && queueMicros >= this.#queueMax[connection]! / 2;
+  /** Competing ends. */
+  left(connection: number, cwndBytes: Float64Array, sample: AckSample): void {
+    this.#metAt[connection] = sample.now;
+    this.#leftCwndBytes[connection] = cwndBytes[connection]!;
   }
 
-  beginTest(connection: number, cwndBytes: number): void {
-    this.savedCwndBytes[connection] = cwndBytes;
+  /** Whether the queue has stayed short for so long, while we competed, that nobody can be filling it. */
+  isGone(connection: number, queue: QueueDelay, target: QueueTarget, sample: AckSample): boolean {
+    if (queue.queueMicros[connection]! > target.micros[connection]!) this.#queuedAt[connection] = sample.now;
+    return sample.now - this.#queuedAt[connection]! >= GONE_MICROS;
+  }
+
+  /**
+   * Whether a test should start. For a while only when the queue is at least half of the greatest since the last one: a
+   * loss-based flow that has just halved may leave an empty queue behind, and would be taken for gone.
+   */
+  testDue(connection: number, queue: QueueDelay, sample: AckSample): boolean {
+    const waits = queue.queueMicros[connection]!;
+    if (waits > this.#queueMax[connection]!) this.#queueMax[connection] = waits;
+    const late = sample.now - this.#testAt[connection]!;
+    return late >= TEST_PATIENCE_MICROS || (late >= 0 && waits >= this.#queueMax[connection]! / 2);
+  }
+
+  beginTest(connection: number, cwndBytes: Float64Array): void {
+    this.savedCwndBytes[connection] = cwndBytes[connection]!;
     this.testing[connection] = 1;
   }
 
   /** COMPETITOR, ALONE or LONGER_PATH, from the queue that a test has left. */
-  endTest(connection: number, queueMicros: number, targetMicros: number, rttMicros: number, now: Micros): number {
+  endTest(connection: number, queue: QueueDelay, target: QueueTarget, sample: AckSample): number {
+    const waits = queue.queueMicros[connection]!;
+    const rtt = queue.baseMicros[connection]! + waits;
     this.testing[connection] = 0;
-    this.#testAt[connection] = now + Math.max(TEST_MICROS, TEST_RTTS * rttMicros);
-    this.#queueMax[connection] = queueMicros;
-    this.#metAt[connection] = now;
-    if (queueMicros <= targetMicros) return ALONE;
-    if (Math.abs(queueMicros - this.#testQueue[connection]!) > FLAT_MICROS) this.#flatTests[connection] = 0;
+    this.#testAt[connection] = sample.now + Math.max(TEST_MICROS, TEST_RTTS * rtt);
+    this.#queueMax[connection] = waits;
+    if (waits <= target.micros[connection]!) return ALONE;
+    this.#metAt[connection] = sample.now;
+    if (Math.abs(waits - this.#testQueue[connection]!) > FLAT_MICROS) this.#flatTests[connection] = 0;
     else this.#flatTests[connection]!++;
-    this.#testQueue[connection] = queueMicros;
+    this.#testQueue[connection] = waits;
     return this.#flatTests[connection]! >= FLAT_TESTS ? LONGER_PATH : COMPETITOR;
   }
 }

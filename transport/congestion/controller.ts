@@ -24,7 +24,9 @@ import {
 } from './limits.ts';
 import { LossFloor } from './loss-floor.ts';
 import { QueueDelay } from './queue-delay.ts';
+import { QueueTarget } from './queue-target.ts';
 import { RateWindow } from './rate-window.ts';
+import { StartUp } from './start-up.ts';
 import { WindowStep } from './window-step.ts';
 
 export { AckSample };
@@ -36,20 +38,11 @@ export const COMPETING = 2;
 
 /** Growth of the window in a round of start-up. 2 would overshoot by a base round trip of queue, 1.5 by two thirds of one. */
 const STARTUP_GROWTH = 0.5;
-/** A start-up whose rate grew by less than a tenth in three rounds has found a bottleneck without a queue: a policer. */
-const PLATEAU_GROWTH = 1.1;
-const PLATEAU_ROUNDS = 3;
-
-/** Standing queue above which we yield: it keeps the bottleneck busy through timers of 1 ms and bursts of two packets. */
-const TARGET_MICROS = 3500;
-/** At low rates a packet alone takes long: two and a half at our own rate must fit under the target, ... */
-const TARGET_PACKETS = 2.5;
-/** ... as far as a player would not feel it. */
-const TARGET_MAX_MICROS = 15_000;
 /** A cut leaves 95 % of what fills an empty path: it empties the queue of one flow within a round trip, at 2 % of the link. */
 const CUT_SHARE = 0.95;
 /** A cut halves at most while the queue is within four targets; beyond that the path's rate has fallen, and a ratio is right. */
 const CUT_MIN = 0.5;
+const CUT_DEEP_TARGETS = 4;
 /** Against clear loss without delay (a queue shorter than the target). */
 const LOSS_CUT = 0.85;
 const LOSS_CUT_ROUNDS = 6;
@@ -83,10 +76,15 @@ export class CongestionController {
   /** The queue that we see; for statistics and tests. */
   readonly queue: QueueDelay;
   readonly loss: LossFloor;
+  /** The queue that we want. */
+  readonly target: QueueTarget;
   readonly #rate: RateWindow;
+  readonly #startup: StartUp;
   readonly #step: WindowStep;
   readonly #competitor: Competitor;
   readonly #budget: RealTimeBudget;
+  /** The window that is to be set, in a cell: a double that is passed to a function may be boxed. */
+  readonly #wanted: Float64Array = new Float64Array(1);
   readonly #bulk: Uint8Array;
   readonly #bulkEndedAt: Float64Array;
   readonly #roundStartedAt: Float64Array;
@@ -95,9 +93,6 @@ export class CongestionController {
   /** 1 from a cut until a packet that was sent after it is acknowledged. */
   readonly #cutPending: Uint8Array;
   readonly #roundsSinceCut: Uint8Array;
-  /** Best rate of start-up and rounds since it grew. */
-  readonly #plateauRate: Float64Array;
-  readonly #plateauRounds: Uint8Array;
   constructor(connections: number) {
     const column = (): Float64Array => new Float64Array(connections);
     const small = (): Uint8Array => new Uint8Array(connections);
@@ -105,7 +100,9 @@ export class CongestionController {
     this.pacingBytesPerSecond = column();
     this.queue = new QueueDelay(connections);
     this.loss = new LossFloor(connections);
+    this.target = new QueueTarget(connections);
     this.#rate = new RateWindow(connections);
+    this.#startup = new StartUp(connections);
     this.#step = new WindowStep(connections);
     this.#competitor = new Competitor(connections);
     this.#budget = new RealTimeBudget(connections);
@@ -117,8 +114,6 @@ export class CongestionController {
     this.#cutAt = column();
     this.#cutPending = small();
     this.#roundsSinceCut = small();
-    this.#plateauRate = column();
-    this.#plateauRounds = small();
   }
 
   /** A new connection, or a new path. Whether bulk is active stays. */
@@ -131,6 +126,7 @@ export class CongestionController {
     this.#rate.reset(connection);
     this.#competitor.reset(connection);
     this.queue.reset(connection);
+    this.target.reset(connection);
     this.loss.reset(connection);
     this.#budget.reset(connection, now);
     this.#startUp(connection);
@@ -139,8 +135,11 @@ export class CongestionController {
 
   /** Learns from an ack frame that acknowledged or lost something. */
   onAck(connection: number, sample: AckSample): void {
-    if (sample.rttMicros > 0) this.queue.onRtt(connection, sample, this.mode[connection] === COMPETING);
-    if (sample.deliveryRate > 0) this.#rate.onRate(connection, sample);
+    if (sample.rttMicros > 0) {
+      this.queue.onRtt(connection, sample, this.mode[connection] === COMPETING);
+      this.target.update(connection, this.queue, this.cwndBytes);
+    }
+    this.#rate.onRate(connection, sample);
     this.loss.count(connection, sample.ackedPackets, sample.lostPackets);
     if (sample.ackedPackets > 0) {
       if (this.#cutPending[connection] === 1 && sample.newestSentAt > this.#cutAt[connection]!) {
@@ -172,6 +171,7 @@ export class CongestionController {
     this.#rate.reset(connection);
     this.#competitor.reset(connection);
     this.queue.reset(connection);
+    this.target.reset(connection);
     this.#budget.onTimeout(connection);
     this.#startUp(connection);
     this.#pace(connection);
@@ -196,8 +196,7 @@ export class CongestionController {
 
   #startUp(connection: number): void {
     this.mode[connection] = STARTUP;
-    this.#plateauRate[connection] = 0;
-    this.#plateauRounds[connection] = 0;
+    this.#startup.reset(connection);
     this.#roundsSinceCut[connection] = 0;
     this.#step.reset(connection);
   }
@@ -208,10 +207,7 @@ export class CongestionController {
     if (this.#roundsSinceCut[connection]! < 255) this.#roundsSinceCut[connection]!++;
     if (!this.#used(connection, sample)) return;
     if (this.mode[connection] === STARTUP) {
-      if (this.#rate.greatest[connection]! > PLATEAU_GROWTH * this.#plateauRate[connection]!) {
-        this.#plateauRate[connection] = this.#rate.greatest[connection]!;
-        this.#plateauRounds[connection] = 0;
-      } else this.#plateauRounds[connection]!++;
+      this.#startup.endRound(connection, this.#rate);
       return;
     }
     this.#setStep(connection);
@@ -227,41 +223,33 @@ export class CongestionController {
 
   #setStep(connection: number): void {
     const lossy = this.loss.smoothed[connection]! > this.loss.floor[connection]! + CALM_LOSS;
-    const calm = !lossy && this.queue.queueMicros[connection]! <= this.#target(connection) / 2;
-    this.#step.endRound(connection, this.cwndBytes[connection]!, this.queue.baseMicros[connection]!, calm);
-  }
-
-  #target(connection: number): number {
-    const rtt = this.queue.baseMicros[connection]! + this.queue.queueMicros[connection]!;
-    const packet = (PACKET_BYTES * rtt) / this.cwndBytes[connection]!;
-    return Math.min(TARGET_MAX_MICROS, Math.max(TARGET_MICROS, TARGET_PACKETS * packet));
+    const calm = !lossy && this.queue.queueMicros[connection]! <= this.target.micros[connection]! / 2;
+    this.#step.endRound(connection, this.cwndBytes, this.queue.baseMicros, calm);
   }
 
   #startupAck(connection: number, sample: AckSample): void {
-    const queue = this.queue.queueMicros[connection]!;
-    const queued = this.queue.settled[connection] === 1 && queue > this.#target(connection);
-    const lossy = this.loss.smoothed[connection]! > this.loss.clear[connection]!;
-    if (queued || lossy || this.#plateauRounds[connection]! >= PLATEAU_ROUNDS) {
+    // A queue or loss that a game alone makes says nothing about the window.
+    if (this.#bulk[connection] === 0) return;
+    if (this.#startup.isOver(connection, this.queue, this.target, this.loss)) {
       this.mode[connection] = DELAY;
       const base = this.queue.baseMicros[connection]!;
       // What was delivered, and what was lost on the way, over an empty path.
       const sent = this.#rate.greatest[connection]! / (1 - Math.min(0.5, this.loss.smoothed[connection]!));
-      this.#setCwnd(connection, Math.min(this.cwndBytes[connection]!, (sent * base) / SECOND_MICROS));
+      this.#wanted[0] = Math.min(this.cwndBytes[connection]!, (sent * base) / SECOND_MICROS);
+      this.#setCwnd(connection);
       this.#cut(connection, CUT_SHARE, sample.now);
       return;
     }
     if (this.#used(connection, sample)) {
-      const grown = this.cwndBytes[connection]! + STARTUP_GROWTH * sample.ackedBytes;
-      this.#grow(connection, grown, CWND_GAIN_STARTUP);
+      this.#wanted[0] = this.cwndBytes[connection]! + STARTUP_GROWTH * sample.ackedBytes;
+      this.#grow(connection, CWND_GAIN_STARTUP);
     }
   }
 
   #delayAck(connection: number, sample: AckSample): void {
-    const queue = this.queue.queueMicros[connection]!;
-    const target = this.#target(connection);
     if (this.#cutPending[connection] === 0 && this.queue.settled[connection] === 1) {
-      if (queue > target) {
-        this.#yield(connection, sample, queue, target);
+      if (this.queue.queueMicros[connection]! > this.target.micros[connection]!) {
+        this.#yield(connection, sample);
         return;
       }
       this.#competitor.drained(connection);
@@ -276,13 +264,13 @@ export class CongestionController {
     }
     if (this.#used(connection, sample)) {
       const cwnd = this.cwndBytes[connection]!;
-      this.#grow(connection, cwnd + (this.#step.bytes[connection]! * sample.ackedBytes) / cwnd, CWND_GAIN);
+      this.#wanted[0] = cwnd + (this.#step.bytes[connection]! * sample.ackedBytes) / cwnd;
+      this.#grow(connection, CWND_GAIN);
     }
   }
 
   /** The queue stands above the target: cut to what empties it, or see that cutting does not help. */
-  #yield(connection: number, sample: AckSample, queue: number, target: number): void {
-    const now = sample.now;
+  #yield(connection: number, sample: AckSample): void {
     if (this.#bulk[connection] === 0) {
       // The queue is not bulk's: the budget answers.
       this.queue.settled[connection] = 0;
@@ -291,29 +279,31 @@ export class CongestionController {
     const cwnd = this.cwndBytes[connection]!;
     // More in flight than the window long after the last cut: the game fills the queue, and bulk must not compete with it.
     const ours = sample.inFlightBytes > OVERDRIVEN * cwnd + CWND_MIN_BYTES;
-    if (!ours && !this.#competitor.mayYield(connection, cwnd, now)) {
-      this.#compete(connection, now);
+    if (!ours && !this.#competitor.mayYield(connection, this.cwndBytes, sample)) {
+      this.#compete(connection, sample);
       return;
     }
     const base = this.queue.baseMicros[connection]!;
+    const queue = this.queue.queueMicros[connection]!;
     const share = (CUT_SHARE * base) / (base + queue);
-    this.#cut(connection, queue > 4 * target ? share : Math.max(CUT_MIN, share), now);
+    const deep = queue > CUT_DEEP_TARGETS * this.target.micros[connection]!;
+    this.#cut(connection, deep ? share : Math.max(CUT_MIN, share), sample.now);
   }
 
-  #compete(connection: number, now: Micros): void {
+  #compete(connection: number, sample: AckSample): void {
     this.mode[connection] = COMPETING;
-    this.#competitor.met(connection, now);
-    this.#setCwnd(connection, this.#competitor.savedCwndBytes[connection]!);
-    this.#lookAfter(connection, now);
+    this.#competitor.met(connection, sample);
+    this.#wanted[0] = this.#competitor.savedCwndBytes[connection]!;
+    this.#setCwnd(connection);
+    this.#lookAfter(connection, sample.now);
     this.loss.answered(connection);
   }
 
   #competingAck(connection: number, sample: AckSample): void {
     const competitor = this.#competitor;
     if (this.#cutPending[connection] === 1) return;
-    const queue = this.queue.queueMicros[connection]!;
     if (competitor.testing[connection] === 1) {
-      if (this.queue.settled[connection] === 1) this.#endTest(connection, queue, sample.now);
+      if (this.queue.settled[connection] === 1) this.#endTest(connection, sample);
       return;
     }
     if (this.loss.roundAbove(connection)) {
@@ -321,34 +311,37 @@ export class CongestionController {
       this.#cut(connection, LOSS_CUT_COMPETING, sample.now);
       return;
     }
-    const cwnd = this.cwndBytes[connection]!;
-    if (competitor.testDue(connection, queue, sample.now)) {
-      const base = this.queue.baseMicros[connection]!;
-      competitor.beginTest(connection, cwnd);
-      this.#cut(connection, (CUT_SHARE * base) / (base + queue), sample.now);
+    if (this.queue.settled[connection] === 1 && competitor.isGone(connection, this.queue, this.target, sample)) {
+      competitor.left(connection, this.cwndBytes, sample);
+      this.mode[connection] = DELAY;
       return;
     }
-    if (this.#used(connection, sample)) this.#setCwnd(connection, cwnd + (PACKET_BYTES * sample.ackedBytes) / cwnd);
+    if (competitor.testDue(connection, this.queue, sample)) {
+      const base = this.queue.baseMicros[connection]!;
+      competitor.beginTest(connection, this.cwndBytes);
+      this.#cut(connection, (CUT_SHARE * base) / (base + this.queue.queueMicros[connection]!), sample.now);
+      return;
+    }
+    const cwnd = this.cwndBytes[connection]!;
+    if (!this.#used(connection, sample)) return;
+    this.#wanted[0] = cwnd + (PACKET_BYTES * sample.ackedBytes) / cwnd;
+    this.#setCwnd(connection);
   }
 
-  #endTest(connection: number, queue: number, now: Micros): void {
-    const verdict = this.#competitor.endTest(
-      connection,
-      queue,
-      this.#target(connection),
-      queue + this.queue.baseMicros[connection]!,
-      now,
-    );
+  #endTest(connection: number, sample: AckSample): void {
+    const verdict = this.#competitor.endTest(connection, this.queue, this.target, sample);
     if (verdict === ALONE) {
+      this.#competitor.left(connection, this.cwndBytes, sample);
       this.mode[connection] = DELAY;
       return;
     }
     // What the test took is given back.
-    this.#setCwnd(connection, this.#competitor.savedCwndBytes[connection]!);
+    this.#wanted[0] = this.#competitor.savedCwndBytes[connection]!;
+    this.#setCwnd(connection);
     if (verdict === LONGER_PATH) {
       this.mode[connection] = DELAY;
-      this.queue.adopt(connection, now);
-      this.#lookAfter(connection, now);
+      this.queue.adopt(connection, sample.now);
+      this.#lookAfter(connection, sample.now);
     }
   }
 
@@ -359,26 +352,33 @@ export class CongestionController {
   }
 
   #cut(connection: number, share: number, now: Micros): void {
-    this.#setCwnd(connection, this.cwndBytes[connection]! * share);
+    this.#wanted[0] = this.cwndBytes[connection]! * share;
+    this.#setCwnd(connection);
     this.#lookAfter(connection, now);
     this.#roundsSinceCut[connection] = 0;
     this.#step.reset(connection);
     this.#setStep(connection);
   }
 
-  /** Grows to `bytes`, but not beyond what the greatest delivery rate can use: windows that nothing holds back run away. */
-  #grow(connection: number, bytes: number, gain: number): void {
-    const rtt = this.queue.baseMicros[connection]! + this.#target(connection);
+  /** Grows to `#wanted`, but not beyond what the greatest delivery rate can use: windows that nothing holds back run away. */
+  #grow(connection: number, gain: number): void {
+    const rtt = this.queue.baseMicros[connection]! + this.target.micros[connection]!;
     const lossy = 1 - this.loss.floor[connection]!;
     const bound = (gain * this.#rate.greatest[connection]! * rtt) / (SECOND_MICROS * lossy) + CWND_MIN_BYTES;
     const cwnd = this.cwndBytes[connection]!;
-    if (bytes > cwnd) this.#setCwnd(connection, Math.max(cwnd, Math.min(bytes, bound)));
+    const wanted = Math.min(this.#wanted[0]!, bound);
+    if (!(wanted > cwnd)) return;
+    this.#wanted[0] = wanted;
+    this.#setCwnd(connection);
   }
 
-  #setCwnd(connection: number, bytes: number): void {
-    // Written so that NaN becomes the minimum.
-    this.cwndBytes[connection] =
-      bytes > CWND_MIN_BYTES ? (bytes < CWND_MAX_BYTES ? bytes : CWND_MAX_BYTES) : CWND_MIN_BYTES;
+  /** Sets the window to `#wanted`, within its bounds. */
+  #setCwnd(connection: number): void {
+    const bytes = this.#wanted[0]!;
+    // Written so that NaN becomes the minimum; and as stores, since V8 boxes a choice between a double and an imported constant.
+    this.cwndBytes[connection] = bytes;
+    if (!(bytes > CWND_MIN_BYTES)) this.cwndBytes[connection] = CWND_MIN_BYTES;
+    else if (bytes > CWND_MAX_BYTES) this.cwndBytes[connection] = CWND_MAX_BYTES;
   }
 
   #pace(connection: number): void {
@@ -386,11 +386,8 @@ export class CongestionController {
     const rtt = base > 0 ? base + this.queue.queueMicros[connection]! : RTT_INITIAL_MICROS;
     const gain = this.mode[connection] === STARTUP ? PACING_GAIN_STARTUP : PACING_GAIN;
     const rate = (gain * this.cwndBytes[connection]! * SECOND_MICROS) / Math.max(1, rtt);
-    this.pacingBytesPerSecond[connection] =
-      rate > PACING_MIN_BYTES_PER_SECOND
-        ? rate < PACING_MAX_BYTES_PER_SECOND
-          ? rate
-          : PACING_MAX_BYTES_PER_SECOND
-        : PACING_MIN_BYTES_PER_SECOND;
+    this.pacingBytesPerSecond[connection] = rate;
+    if (!(rate > PACING_MIN_BYTES_PER_SECOND)) this.pacingBytesPerSecond[connection] = PACING_MIN_BYTES_PER_SECOND;
+    else if (rate > PACING_MAX_BYTES_PER_SECOND) this.pacingBytesPerSecond[connection] = PACING_MAX_BYTES_PER_SECOND;
   }
 }

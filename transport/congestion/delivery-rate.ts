@@ -70,7 +70,7 @@ export class DeliveryRate {
     columns.appLimited[slot] = this.#limitedUntilBytes[connection]! > 0 ? 1 : 0;
   }
 
-  /** Counts one packet of the ack frame that arrived at `sample.now`. Call for each newly acknowledged packet, then `finish`. */
+  /** Counts one packet of an ack frame that arrived at `sample.now`. Call for each newly acknowledged packet, then `finish`. */
   onAcked(connection: number, columns: RateColumns, slot: number, bytes: number, sample: AckSample): void {
     this.deliveredBytes[connection]! += bytes;
     this.#deliveredAt[connection] = sample.now;

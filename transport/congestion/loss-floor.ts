@@ -87,6 +87,7 @@ export class LossFloor {
 
   /** A round has ended: folds it, if it is large enough, into the average and the floor. */
   endRound(connection: number, sample: AckSample): void {
+    const now = sample.now;
     const lost = this.#lost[connection]!;
     const packets = lost + this.#acked[connection]!;
     if (packets < ROUND_PACKETS) return;
@@ -102,10 +103,10 @@ export class LossFloor {
       this.#rounds[connection] = rounds + 1;
       return;
     }
-    if (sample.now >= this.#turnsAt[connection]!) {
+    if (now >= this.#turnsAt[connection]!) {
       if (this.#turnsAt[connection]! > 0) this.#leastPrevious[connection] = this.#least[connection]!;
       this.#least[connection] = smoothed;
-      this.#turnsAt[connection] = sample.now + FLOOR_TURN_MICROS;
+      this.#turnsAt[connection] = now + FLOOR_TURN_MICROS;
     } else if (smoothed < this.#least[connection]!) this.#least[connection] = smoothed;
     const floor = Math.min(this.#least[connection]!, this.#leastPrevious[connection]!, FLOOR_MAX);
     this.floor[connection] = floor;

@@ -15,6 +15,8 @@ const BASE_TURN_MICROS = 5_000_000;
 /** A bucket of the standing minimum is a quarter of a round trip, and at least three samples: a minimum of fewer is noise. */
 const STANDING_SHARE = 0.25;
 const STANDING_SAMPLES = 3;
+/** Weight of a bucket in the smoothed spread: about the last four round trips. */
+const SPREAD_SMOOTHING = 1 / 16;
 /** More than any round trip: a bucket without a sample. */
 const NONE = 2 * RTT_MAX_MICROS;
 
@@ -25,6 +27,9 @@ export class QueueDelay {
   readonly queueMicros: Float64Array;
   /** 1 when `queueMicros` stands on a whole bucket since the last `restart`. */
   readonly settled: Uint8Array;
+  /** Smoothed spread of the round trips of a bucket: jitter, and what the queue moves in a quarter of a round trip. */
+  readonly spreadMicros: Float64Array;
+  readonly #greatest: Float64Array;
   readonly #base: Float64Array;
   readonly #basePrevious: Float64Array;
   readonly #baseTurnsAt: Float64Array;
@@ -37,6 +42,8 @@ export class QueueDelay {
     this.baseMicros = new Float64Array(connections);
     this.queueMicros = new Float64Array(connections);
     this.settled = new Uint8Array(connections);
+    this.spreadMicros = new Float64Array(connections);
+    this.#greatest = new Float64Array(connections);
     this.#base = new Float64Array(connections);
     this.#basePrevious = new Float64Array(connections);
     this.#baseTurnsAt = new Float64Array(connections);
@@ -51,6 +58,7 @@ export class QueueDelay {
     this.#base[connection] = NONE;
     this.#basePrevious[connection] = NONE;
     this.#baseTurnsAt[connection] = 0;
+    this.spreadMicros[connection] = 0;
     this.restart(connection);
   }
 
@@ -62,6 +70,7 @@ export class QueueDelay {
     this.#standingPrevious[connection] = NONE;
     this.#standingTurnsAt[connection] = 0;
     this.#samples[connection] = 0;
+    this.#greatest[connection] = 0;
   }
 
   /** Takes what stands now for the base: the path has grown longer. */
@@ -74,11 +83,11 @@ export class QueueDelay {
     this.queueMicros[connection] = 0;
   }
 
-  /** Folds the sample's round trip (> 0). `holdBase` keeps the base from being forgotten while it cannot be seen. */
+  /** Folds the round trip of a frame, which has one. `holdBase` keeps the base from being forgotten while it cannot be seen. */
   onRtt(connection: number, sample: AckSample, holdBase: boolean): void {
     const now = sample.now;
     const rtt = Math.min(sample.rttMicros, RTT_MAX_MICROS);
-    const smoothedMicros = sample.smoothedRttMicros > 0 ? sample.smoothedRttMicros : sample.rttMicros;
+    const smoothed = sample.smoothedRttMicros > 0 ? sample.smoothedRttMicros : rtt;
     if (now >= this.#baseTurnsAt[connection]! && !holdBase) {
       if (this.#baseTurnsAt[connection]! > 0) this.#basePrevious[connection] = this.#base[connection]!;
       this.#base[connection] = rtt;
@@ -87,16 +96,19 @@ export class QueueDelay {
     const base = Math.min(this.#base[connection]!, this.#basePrevious[connection]!);
     this.baseMicros[connection] = base;
 
-    if (this.#standingTurnsAt[connection] === 0)
-      this.#standingTurnsAt[connection] = now + STANDING_SHARE * smoothedMicros;
+    if (this.#standingTurnsAt[connection] === 0) this.#standingTurnsAt[connection] = now + STANDING_SHARE * smoothed;
     if (rtt < this.#standing[connection]!) this.#standing[connection] = rtt;
+    if (rtt > this.#greatest[connection]!) this.#greatest[connection] = rtt;
     if (this.#samples[connection]! < STANDING_SAMPLES) this.#samples[connection]!++;
     const standing = Math.min(this.#standing[connection]!, this.#standingPrevious[connection]!);
     this.queueMicros[connection] = standing - base;
     if (now >= this.#standingTurnsAt[connection]! && this.#samples[connection]! >= STANDING_SAMPLES) {
+      const spread = this.#greatest[connection]! - this.#standing[connection]!;
+      this.spreadMicros[connection]! += SPREAD_SMOOTHING * (spread - this.spreadMicros[connection]!);
+      this.#greatest[connection] = 0;
       this.#standingPrevious[connection] = this.#standing[connection]!;
       this.#standing[connection] = NONE;
-      this.#standingTurnsAt[connection] = now + STANDING_SHARE * smoothedMicros;
+      this.#standingTurnsAt[connection] = now + STANDING_SHARE * smoothed;
       this.#samples[connection] = 0;
       this.settled[connection] = 1;
     }

@@ -26,15 +26,17 @@ export class RateWindow {
     this.#turnsAt[connection] = 0;
   }
 
-  /** Folds the sample's delivery rate, which is not 0. */
+  /** Folds the delivery rate of a frame, if it has one. */
   onRate(connection: number, sample: AckSample): void {
-    const { now, deliveryRate } = sample;
+    const now = sample.now;
+    const bytesPerSecond = sample.deliveryRate;
+    if (!(bytesPerSecond > 0)) return;
     if (now >= this.#turnsAt[connection]!) {
       this.#previous[connection] = this.#now[connection]!;
       this.#now[connection] = 0;
       this.#turnsAt[connection] = now + TURN_MICROS;
     }
-    if (deliveryRate > this.#now[connection]!) this.#now[connection] = deliveryRate;
+    if (bytesPerSecond > this.#now[connection]!) this.#now[connection] = bytesPerSecond;
     this.greatest[connection] = Math.max(this.#now[connection]!, this.#previous[connection]!);
   }
 }

@@ -10,7 +10,7 @@ import { type Micros, NEVER } from '../../sys/api.ts';
 import type { FrameCursor } from '../wire/frame-cursor.ts';
 import { ACK_DELAY_UNIT_MICROS, ACK_DELAY_UNKNOWN, ACK_GAPS_MAX, FRAME_ACK } from '../wire/frame-types.ts';
 import type { LossRate } from './loss-rate.ts';
-import { GRANULARITY_MICROS, type RttEstimator } from './rtt-estimator.ts';
+import { GRANULARITY_MICROS, RTT_MAX_MICROS, type RttEstimator } from './rtt-estimator.ts';
 import {
   PACKET_ACKED,
   PACKET_IN_FLIGHT,
@@ -149,12 +149,11 @@ export class LossDetector {
     const anyNew = this.#takeRanges(c, gaps, sink);
     const number = sent.next[c]! - 1 - back;
     if (number > sent.largestAcked[c]!) sent.largestAcked[c] = number;
-    if (newestIsNew && summary.ackedPackets > 0) {
+    if (newestIsNew && summary.ackedPackets > 0 && delayUnits !== ACK_DELAY_UNKNOWN) {
       // From the newest packet, since its arrival is what the peer's delay counts from; some packet must have asked for the ack.
       const sample = now - sent.sentAt[newestSlot]!;
-      const delay = delayUnits === ACK_DELAY_UNKNOWN ? 0 : delayUnits * ACK_DELAY_UNIT_MICROS;
-      this.#rtt.onSample(c, sample, delay, now);
-      summary.rttMicros = Math.max(1, Math.min(sample, 0x3fff_ffff)) | 0;
+      this.#rtt.onSample(c, sample, delayUnits * ACK_DELAY_UNIT_MICROS, now);
+      summary.rttMicros = Math.max(1, Math.min(sample, RTT_MAX_MICROS)) | 0;
     }
     if (summary.ackedPackets > 0) this.#probes[c] = 0;
     if (anyNew) this.#settle(c, now, sink);
@@ -353,7 +352,9 @@ export class LossDetector {
 
   #armProbe(c: number): void {
     const sent = this.#sent;
-    this.probeAt[c] = sent.inFlightPackets[c] === 0 ? NEVER : sent.lastElicitingAt[c]! + this.#probeTimeout(c);
+    // Two stores and no choice of a value: what joins NEVER with a sum would be boxed.
+    if (sent.inFlightPackets[c] === 0) this.probeAt[c] = NEVER;
+    else this.probeAt[c] = sent.lastElicitingAt[c]! + this.#probeTimeout(c);
   }
 
   /** The probe timeout times 1, 1.5, 2.25, 4.5, 9 ... by the probes sent since the last ack; a whole number. */

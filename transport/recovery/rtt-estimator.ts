@@ -15,7 +15,7 @@ import { ACK_DELAY_MAX_MICROS } from './ack-tracker.ts';
  */
 export const RTT_INITIAL_MICROS = 100_000;
 /** Samples beyond are cut: a machine that slept, or an ack held back on purpose, must not park the timers for minutes. */
-const RTT_MAX_MICROS = 10_000_000;
+export const RTT_MAX_MICROS = 10_000_000;
 /** Timers are no finer than this (RFC 9002, kGranularity). */
 export const GRANULARITY_MICROS = 1_000;
 const MIN_HALF_MICROS = 5_000_000;
@@ -65,8 +65,8 @@ export class RttEstimator {
   /**
    * Takes a sample.
    *
-   * @param delayMicros how long the peer says that it held the ack back, 0 when that is unknown. It is taken off only where
-   *   the rest is no less than the minimum, so that a peer cannot talk the round trip away.
+   * @param delayMicros how long the peer says that it held the ack back. It is taken off only where the rest is no less than
+   *   the minimum, so that a peer cannot talk the round trip away.
    */
   onSample(c: number, sampleMicros: number, delayMicros: number, now: Micros): void {
     const sample = Math.min(Math.max(sampleMicros, 1), RTT_MAX_MICROS);

@@ -47,7 +47,7 @@ export class SentPackets {
   frames: Int32Array = new Int32Array(0);
   /** Newest number that the ack in the packet reported, -1: it had none. */
   ackNewest: Float64Array = new Float64Array(0);
-  /** Kept here for congestion control, which alone reads and writes them. */
+  /** Kept here for congestion control, which writes them after each `record`; until then they hold anything. */
   deliveredBytes: Float64Array = new Float64Array(0);
   deliveredAt: Float64Array = new Float64Array(0);
   firstSentAt: Float64Array = new Float64Array(0);
@@ -156,10 +156,6 @@ export class SentPackets {
     this.bytes[slot] = bytes;
     this.frames[slot] = frames;
     this.ackNewest[slot] = ackNewestCell[0]!;
-    this.deliveredBytes[slot] = 0;
-    this.deliveredAt[slot] = 0;
-    this.firstSentAt[slot] = 0;
-    this.appLimited[slot] = 0;
     if (eliciting) {
       if (this.inFlightPackets[c] === 0) this.#flightFrom[c] = numberCell[0]!;
       this.eliciting[slot] = 1;

@@ -91,7 +91,15 @@ export class ByteReader {
 
   /** UTF-8 text after its length (u16). Bytes that are not UTF-8 make `ok` false. Allocates a string. */
   text(): string {
-    const length = this.u16();
+    return this.#text(this.u16());
+  }
+
+  /** All that is left, as UTF-8 text; else as `text`. */
+  utf8(): string {
+    return this.#text(this.#end - this.#cursor);
+  }
+
+  #text(length: number): string {
     const at = this.#take(length);
     if (at < 0) return '';
     try {

@@ -2,7 +2,7 @@
  * Writes numbers and bytes one after the other into a piece of an arena. All numbers are little-endian.
  *
  * A write past the end writes nothing and makes `ok` false: write every field, then ask once. A writer may be kept and
- * `reset()` for each message, so that encoding allocates nothing.
+ * `reset()` for each message, so that encoding allocates nothing. One with memory of its own may grow, up to a limit.
  */
 
 const encoder = new TextEncoder();
@@ -10,6 +10,8 @@ const encoder = new TextEncoder();
 const scratch = new DataView(new ArrayBuffer(8));
 /** Longest text in bytes: its length is a u16. */
 const TEXT_BYTES_MAX = 0xffff;
+/** Most bytes of UTF-8 for one unit of a JavaScript string. */
+const UTF8_BYTES_MAX = 3;
 
 export class ByteWriter {
   /** False once something did not fit. */
@@ -18,19 +20,32 @@ export class ByteWriter {
   #start = 0;
   #cursor = 0;
   #end = 0;
+  /** Where it may grow to. */
+  #growEnd: number;
   #written: Uint8Array = new Uint8Array(0);
+  #view: DataView | null = null;
 
-  /** A writer with `capacityBytes` of its own. */
-  constructor(capacityBytes = 0) {
+  /** A writer with `capacityBytes` of its own, which grow up to `bytesMax`. */
+  constructor(capacityBytes = 0, bytesMax: number = capacityBytes) {
     this.#bytes = new Uint8Array(capacityBytes);
     this.#end = capacityBytes;
+    this.#growEnd = bytesMax;
   }
 
   /** Puts the writer on `bytes[offset .. end)`, which stay the caller's. */
   wrap(bytes: Uint8Array, offset: number, end: number): this {
     this.#bytes = bytes;
+    this.#view = null;
     this.#start = offset;
     this.#end = end;
+    this.#growEnd = end;
+    return this.reset();
+  }
+
+  /** Starts again, in its own memory, with another limit. */
+  limit(bytesMax: number): this {
+    this.#end = Math.min(this.#bytes.length, bytesMax);
+    this.#growEnd = bytesMax;
     return this.reset();
   }
 
@@ -56,6 +71,16 @@ export class ByteWriter {
     if (view.buffer === this.#bytes.buffer && view.byteOffset === start && view.length === this.length) return view;
     this.#written = this.#bytes.subarray(this.#start, this.#cursor);
     return this.#written;
+  }
+
+  /** A view over the memory that it writes to, which it starts at `memoryOffset` of; another one when it has grown. */
+  get memory(): DataView {
+    this.#view ??= new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
+    return this.#view;
+  }
+
+  get memoryOffset(): number {
+    return this.#start;
   }
 
   u8(value: number): this {
@@ -110,15 +135,17 @@ export class ByteWriter {
   text(value: string): this {
     const lengthAt = this.#take(2);
     if (lengthAt < 0) return this;
-    const room = Math.min(this.#end - this.#cursor, TEXT_BYTES_MAX);
-    const { read, written } = encoder.encodeInto(value, this.#bytes.subarray(this.#cursor, this.#cursor + room));
-    if (read < value.length) {
-      this.ok = false;
-      return this;
-    }
+    const start = this.#cursor;
+    if (!this.#putText(value, TEXT_BYTES_MAX)) return this;
+    const written = this.#cursor - start;
     this.#bytes[lengthAt] = written;
     this.#bytes[lengthAt + 1] = written >> 8;
-    this.#cursor += written;
+    return this;
+  }
+
+  /** UTF-8 text without its length: for the end of a message. */
+  utf8(value: string): this {
+    this.#putText(value, Number.POSITIVE_INFINITY);
     return this;
   }
 
@@ -127,6 +154,17 @@ export class ByteWriter {
     const at = this.#take(value.length);
     if (at >= 0) this.#bytes.set(value, at);
     return this;
+  }
+
+  #putText(value: string, bytesMax: number): boolean {
+    if (!this.ok) return false;
+    const most = Math.min(value.length * UTF8_BYTES_MAX, bytesMax);
+    if (this.#cursor + most > this.#end) this.#grow(this.#cursor + most);
+    const room = Math.min(this.#end - this.#cursor, bytesMax);
+    const { read, written } = encoder.encodeInto(value, this.#bytes.subarray(this.#cursor, this.#cursor + room));
+    if (read < value.length) this.ok = false;
+    else this.#cursor += written;
+    return this.ok;
   }
 
   #putU32(at: number, value: number): void {
@@ -139,11 +177,25 @@ export class ByteWriter {
 
   #take(length: number): number {
     const at = this.#cursor;
+    if (at + length > this.#end) this.#grow(at + length);
     if (at + length > this.#end || !this.ok) {
       this.ok = false;
       return -1;
     }
     this.#cursor = at + length;
     return at;
+  }
+
+  /** Makes room up to `end`, or up to where it may grow. Doubles, so that a long message is copied once on the average. */
+  #grow(end: number): void {
+    const bytes = Math.min(this.#growEnd, Math.max(end, this.#bytes.length * 2));
+    if (bytes <= this.#end) return;
+    if (bytes > this.#bytes.length) {
+      const grown = new Uint8Array(bytes);
+      grown.set(this.#bytes.subarray(0, this.#cursor));
+      this.#bytes = grown;
+      this.#view = null;
+    }
+    this.#end = bytes;
   }
 }

@@ -2,13 +2,14 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CLIENT_CONNECTED } from '../../../transport/netcode/client-states.ts';
 import { dropsTotal } from '../../../transport/netcode/drop-counters.ts';
+import { NEW_PORT, pairWithIds } from './rebinding-world.ts';
 import { at, ClientStation, connectedPair, type Datagram, key, mint, ServerStation, send, World } from './world.ts';
 
 const STRANGER = at('10.5.5.5', 5555);
 
-/** Everything that a connecting and talking pair sends: packets of every type. */
+/** Everything that a connecting, moving and talking pair sends: packets of every type. */
 function recordedTraffic(): Datagram[] {
-  const { world, server, client } = connectedPair();
+  const { world, server, client } = pairOnTheMove();
   server.onTransmit = (batch, now) => void send(server.server, batch, 0, new Uint8Array(50).fill(1), now);
   client.onTransmit = (batch, now) => void send(client.client, batch, 0, new Uint8Array(50).fill(2), now);
   world.run(100_000);
@@ -17,6 +18,15 @@ function recordedTraffic(): Datagram[] {
   const byType = new Map<string, Datagram>();
   for (const d of world.log) byType.set(`${key(d.from)} ${d.bytes[0]! & 15}`, d);
   return [...byType.values()];
+}
+
+/** A pair whose client has moved to NEW_PORT under an id; the same bytes each time. */
+function pairOnTheMove() {
+  const pair = pairWithIds();
+  pair.client.address = NEW_PORT;
+  pair.client.client.rebind(pair.world.now);
+  pair.world.run(300_000);
+  return pair;
 }
 
 const traffic = recordedTraffic();
@@ -49,7 +59,7 @@ const bytes = fc.oneof(noise, mutated);
 test('whatever arrives at a server, it throws nothing, counts everything once, and answers with fewer bytes than came in', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(bytes, fc.boolean()), { maxLength: 30 }), (arrivals) => {
-      const { world, server, client } = connectedPair();
+      const { world, server, client } = pairOnTheMove();
       const before = server.server.accepted + dropsTotal(server.server.drops);
       for (const [data, known] of arrivals) {
         const from = known ? client.address : STRANGER;

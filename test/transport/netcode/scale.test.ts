@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { chooseAead } from '../../../sys/aead/choose.ts';
-import { ADDRESS_BYTES, type Aead, DatagramBatch } from '../../../sys/api.ts';
+import { ADDRESS_BYTES, type Aead, DatagramBatch, type Micros } from '../../../sys/api.ts';
 import { NetcodeServer, type NetcodeServerSink } from '../../../transport/netcode/netcode-server.ts';
-import { associatedDataOf, PACKET_PAYLOAD } from '../../../transport/netcode/packets.ts';
+import { associatedDataOf, PACKET_PAYLOAD, PACKET_PAYLOAD_WITH_ID } from '../../../transport/netcode/packets.ts';
 import { Sessions } from '../../../transport/netcode/sessions.ts';
 import { heapBytesOfSlices } from '../../sys/collect-garbage.ts';
 import {
@@ -117,7 +117,10 @@ class GlassAead implements Aead {
   }
 }
 
-test('receiving and writing payloads allocates nothing, with clock and packet numbers above 2^32', () => {
+test.each([
+  ['payloads', false],
+  ['payloads with an id', true],
+])('receiving and writing %s allocates nothing, with clock and packet numbers above 2^32', (_, withIds) => {
   const aead = new GlassAead();
   const clients = 64;
   const world = new World();
@@ -155,25 +158,31 @@ test('receiving and writing payloads allocates nothing, with clock and packet nu
     peers.nextHigh[i] = 1 + i;
     peers.address.set(at('10.0.1.1', 1000 + i), i * ADDRESS_BYTES);
   }
+  const ids = new Uint8Array(clients * 8);
+  for (let i = 0; i < clients; i++) expect(server.issueId(i, ids, i * 8)).toBe(true);
+  /** One packet from and to each client. A function of its own: a time that a loop computes is boxed for each call in it. */
+  const round = (now: Micros): void => {
+    rx.count = 0;
+    for (let i = 0; i < clients; i++) {
+      rx.length[rx.count] = 40;
+      if (withIds) peers.writePacketWithId(rx, i, PACKET_PAYLOAD_WITH_ID, ids, i * 8, now);
+      else peers.writePacket(rx, i, PACKET_PAYLOAD, now);
+    }
+    server.receive(rx, now, world.unixSeconds);
+    server.drain(sink, 0);
+    server.advance(now);
+    tx.count = 0;
+    for (let i = 0; i < clients; i++) {
+      tx.length[tx.count] = 40;
+      server.writePayload(tx, i, now);
+    }
+    tx.count = 0;
+    server.transmit(tx, now);
+  };
   const play = (rounds: number): void => {
-    for (let round = 0; round < rounds; round++) {
+    for (let i = 0; i < rounds; i++) {
       world.now += 1000;
-      const { now, unixSeconds } = world;
-      rx.count = 0;
-      for (let i = 0; i < clients; i++) {
-        rx.length[rx.count] = 40;
-        peers.writePacket(rx, i, PACKET_PAYLOAD, now);
-      }
-      server.receive(rx, now, unixSeconds);
-      server.drain(sink);
-      server.advance(now);
-      tx.count = 0;
-      for (let i = 0; i < clients; i++) {
-        tx.length[tx.count] = 40;
-        server.writePayload(tx, i, now);
-      }
-      tx.count = 0;
-      server.transmit(tx, now);
+      round(world.now);
     }
   };
   // The heap's size moves in steps of 256 KiB, and the first segments compile: as many packets as average the steps out, as
@@ -205,12 +214,12 @@ function connect(
     client.client.transmit(rx, world.now);
     for (let slot = 0; slot < rx.count; slot++) rx.address.set(client.address, slot * ADDRESS_BYTES);
     server.receive(rx, world.now, world.unixSeconds);
-    server.drain(sink);
+    server.drain(sink, 0);
     tx.count = 0;
     server.transmit(tx, world.now);
     for (let slot = 0; slot < tx.count; slot++) tx.address.set(at('10.0.0.1', 40000), slot * ADDRESS_BYTES);
     client.client.receive(tx, world.now, world.unixSeconds);
-    client.client.drain({ connect: () => {}, payload: () => {}, path: () => {}, disconnect: () => {} });
+    client.client.drain({ connect: () => {}, payload: () => {}, path: () => {}, disconnect: () => {} }, 0);
   }
   expect(client.client.isConnected()).toBe(true);
 }

@@ -79,19 +79,22 @@ class Traffic {
 it.each([
   ['small numbers', 0],
   ['numbers beyond 2^32', 2 ** 32 - 1000],
-])('grows the heap by at most half a byte a packet: a million sent, 5 %% lost, the rest acked, %s', (_name, first) => {
-  const traffic = new Traffic(first);
-  traffic.run(4_000);
-  const bytesAPacket: number[] = [];
-  for (let round = 0; round < 4 && !(bytesAPacket.at(-1)! <= 0.5); round++) {
-    const before = traffic.acked + traffic.lost;
-    const started = performance.now();
-    const grown = heapBytesOfSlices(10, () => traffic.run(TICKS_A_ROUND / 10));
-    const packets = traffic.acked + traffic.lost - before;
-    if (process.env.PRINT_FIGURES) console.log(`${((performance.now() - started) * 1e6) / packets} ns a packet`);
-    expect(packets).toBeGreaterThan(990_000);
-    bytesAPacket.push(grown / packets);
-  }
-  expect(traffic.lost / (traffic.acked + traffic.lost)).toBeCloseTo(0.05, 2);
-  expect(bytesAPacket.at(-1), `bytes a packet, round by round: ${bytesAPacket}`).toBeLessThanOrEqual(0.5);
-});
+])(
+  'grows the heap by at most half a byte a packet: a million sent, one in 20 lost, the rest acked, %s',
+  (_name, first) => {
+    const traffic = new Traffic(first);
+    traffic.run(4_000);
+    const bytesAPacket: number[] = [];
+    for (let round = 0; round < 4 && !(bytesAPacket.at(-1)! <= 0.5); round++) {
+      const before = traffic.acked + traffic.lost;
+      const started = performance.now();
+      const grown = heapBytesOfSlices(10, () => traffic.run(TICKS_A_ROUND / 10));
+      const packets = traffic.acked + traffic.lost - before;
+      if (process.env.PRINT_FIGURES) console.log(`${((performance.now() - started) * 1e6) / packets} ns a packet`);
+      expect(packets).toBeGreaterThan(990_000);
+      bytesAPacket.push(grown / packets);
+    }
+    expect(traffic.lost / (traffic.acked + traffic.lost)).toBeCloseTo(0.05, 2);
+    expect(bytesAPacket.at(-1), `bytes a packet, round by round: ${bytesAPacket}`).toBeLessThanOrEqual(0.5);
+  },
+);

@@ -1,0 +1,83 @@
+/** From the options of a server to its parts: what is wrong with them is said before anything is bound. */
+
+import type { DatagramSocket } from '../sys/api.ts';
+import { checkWhole } from '../transport/config-error.ts';
+import { ServerEndpoint, serverSpareBytes } from '../transport/server-endpoint.ts';
+import { transportSettings } from '../transport/transport-options.ts';
+import { ChannelTable } from './channel-table.ts';
+import type { Channels } from './channel-types.ts';
+import { type EngineContext, resolveAddress } from './context.ts';
+import { ConfigError } from './errors.ts';
+import {
+  checkMaxClients,
+  checkTickRate,
+  checkU64Option,
+  isDevelopment,
+  memoryOptions,
+  SERVER_DEFAULTS,
+  type ServerOptions,
+  spentTokenStore,
+} from './options.ts';
+import { publicAddresses, serverKeys } from './server-identity.ts';
+import { TickClock } from './tick-clock.ts';
+
+/** Datagrams of one receive and of one flush: 256 and 64 cost the same a datagram; a server has the memory. */
+const BATCH_SLOTS = 64;
+const SLOT_BYTES = 2048;
+
+export interface ServerParts {
+  readonly channels: ChannelTable;
+  readonly socket: DatagramSocket;
+  readonly endpoint: ServerEndpoint;
+  readonly maxClients: number;
+  readonly ticks: TickClock;
+}
+
+/** Checks the options, binds the socket. Rejects with ConfigError or SysError. */
+export async function openServer<C extends Channels>(
+  options: ServerOptions<C>,
+  context: EngineContext,
+): Promise<ServerParts> {
+  const channels = new ChannelTable(options.channels, options.development ?? isDevelopment());
+  const maxClients = checkMaxClients(options.maxClients ?? SERVER_DEFAULTS.maxClients);
+  const protocolId = checkU64Option('protocolId', options.protocolId);
+  const tickRateHz = checkTickRate(options.tickRateHz ?? SERVER_DEFAULTS.tickRateHz);
+  if (options.wake === 'tick' && tickRateHz === 0) {
+    throw new ConfigError('wake', "'tick' without ticks would never wake up: give a tickRateHz, or wake: 'arrival'");
+  }
+  const transport = transportSettings({ ...memoryOptions(options), channels: channels.set });
+  const host = options.host ?? SERVER_DEFAULTS.host;
+  checkWhole('port', options.port, 0, 65_535);
+  const local = (await resolveAddress(context, 'host', host, options.port))[0]!;
+  const privateKeys = serverKeys(options, local, context);
+  const listed = await publicAddresses(options, local, context);
+  const socket = await context.sys.openUdp(local, {
+    rxSlots: BATCH_SLOTS,
+    txSlots: BATCH_SLOTS,
+    slotBytes: SLOT_BYTES,
+    txSpareBytes: serverSpareBytes(maxClients),
+    receiveBufferBytes: options.receiveBufferBytes ?? SERVER_DEFAULTS.receiveBufferBytes,
+    ...(options.sendBufferBytes === undefined ? {} : { sendBufferBytes: options.sendBufferBytes }),
+    reusePort: options.reusePort ?? false,
+  });
+  const { clock, rng } = context.sys;
+  const spentTokens = spentTokenStore(options);
+  const endpoint = new ServerEndpoint(
+    {
+      ...transport,
+      protocolId,
+      privateKeys,
+      publicAddresses: listed ?? [socket.localAddress],
+      maxClients,
+      tokenLifetimeMaxSeconds: options.tokenLifetimeMaxSeconds ?? SERVER_DEFAULTS.tokenLifetimeMaxSeconds,
+      insecure: options.insecure ?? false,
+      ...(spentTokens === undefined ? {} : { spentTokens }),
+    },
+    context.sys.openAead(socket.rx.slots, SLOT_BYTES),
+    rng,
+    clock.now(),
+    clock.unixSeconds(),
+    socket.tx,
+  );
+  return { channels, socket, endpoint, maxClients, ticks: new TickClock(tickRateHz, clock.now()) };
+}
