@@ -159,7 +159,8 @@ export class ChannelTable {
 
   #tooLong(id: number): RangeError {
     return new RangeError(
-      `a message on '${this.set.names[id]}' is longer than ${this.set.messageBytesMax[id]} bytes: send less, or raise the channel's messageBytesMax on both sides`,
+      `a message on '${this.set.names[id]}' is longer than ${this.set.messageBytesMax[id]} bytes: ` +
+        "send less, or raise the channel's messageBytesMax on both sides",
     );
   }
 }

@@ -148,7 +148,7 @@ export class Flight implements FateSink, FramesSink {
     sent.frames[slot] = END;
     this.#tracker.onAckHeard(c, sent, slot);
     if (sent.eliciting[slot] === 0) return;
-    this.#rate.onAcked(c, sent, slot, sent.bytes[slot]!, this.#sample.now);
+    this.#rate.onAcked(c, sent, slot, sent.bytes[slot]!, this.#sample);
     this.blackHoles.onAcked(c, sent.bytes[slot]!);
   }
 

@@ -21,7 +21,6 @@ export class Bot {
   /** What to do in this tick, given the latest snapshot. The object is the bot's, changed by the next call. */
   decide(me: number, snapshot: Snapshot | null): Input {
     const input = this.#input;
-    input.sequence++;
     const self = snapshot?.players.find((player) => player.id === me);
     const enemy = self && nearestEnemy(self, snapshot!.players);
     if (this.#moodTicks-- <= 0) this.#changeMood();

@@ -5,10 +5,23 @@
 
 import type { Client, Host, Peer, Server } from 'tickwire';
 import { Bot } from './bot.ts';
-import { CHANNELS, decodeSnapshot, encodeSnapshot, PLAYERS_MAX, PROTOCOL_ID, type Snapshot } from './protocol.ts';
+import { Feed } from './feed.ts';
+import {
+  type ArenaEvent,
+  CHANNELS,
+  CHAT_CHARACTERS_MAX,
+  decodeSnapshot,
+  encodeSnapshot,
+  PLAYERS_MAX,
+  PROTOCOL_ID,
+  type Snapshot,
+} from './protocol.ts';
 import { ArenaWorld, TICK_RATE_HZ } from './world.ts';
 
 export { PROTOCOL_ID } from './protocol.ts';
+
+/** Share of its kills that a bot remarks on. */
+const BOASTS = 0.2;
 
 export type ArenaChannels = typeof CHANNELS;
 
@@ -26,13 +39,19 @@ export interface ArenaServer {
   readonly server: Server<ArenaChannels>;
   readonly world: ArenaWorld;
   /** Counted since the start. */
-  readonly counters: { inputsReceived: number; inputsStale: number; snapshotsSent: number; clientsSeen: number };
+  readonly counters: {
+    inputsReceived: number;
+    inputsDropped: number;
+    snapshotsSent: number;
+    eventsSent: number;
+    clientsSeen: number;
+  };
 }
 
-/** The authoritative server: takes each player's newest input, steps the world, sends everybody the state. */
+/** The authoritative server: applies each tick's input of each player once, steps the world, tells everybody. */
 export async function server(host: Host, args: ServerArgs): Promise<ArenaServer> {
   const world = new ArenaWorld(host.random);
-  const counters = { inputsReceived: 0, inputsStale: 0, snapshotsSent: 0, clientsSeen: 0 };
+  const counters = { inputsReceived: 0, inputsDropped: 0, snapshotsSent: 0, eventsSent: 0, clientsSeen: 0 };
   const server = await host.listen({
     port: args.port,
     ...(args.address === undefined ? {} : { host: args.address }),
@@ -44,21 +63,30 @@ export async function server(host: Host, args: ServerArgs): Promise<ArenaServer>
     tickRateHz: TICK_RATE_HZ,
     channels: CHANNELS,
   });
+  const tellAll = (event: ArenaEvent) => {
+    counters.eventsSent += server.peers.length - server.broadcast('event', event);
+  };
   server.on('connect', (peer) => {
     counters.clientsSeen++;
-    world.join(peer.id, nameOf(peer));
+    for (const { id, name } of world.players.values()) peer.send('event', { kind: 'join', player: id, other: 0, name });
+    const { name } = world.join(peer.id, nameOf(peer));
+    tellAll({ kind: 'join', player: peer.id, other: 0, name });
   });
-  server.on('disconnect', (peer) => world.leave(peer.id));
+  server.on('disconnect', (peer) => {
+    world.leave(peer.id);
+    tellAll({ kind: 'leave', player: peer.id, other: 0, name: '' });
+  });
   server.on('message', (peer, channel, message) => {
-    if (channel !== 'input') return;
-    counters.inputsReceived++;
-    const player = world.players.get(peer.id)!;
-    // Unreliable messages may overtake each other: an older input must not undo a newer one.
-    if (message.sequence > player.input.sequence) player.input = message;
-    else counters.inputsStale++;
+    if (channel === 'input') {
+      counters.inputsReceived++;
+      if (!world.enqueue(peer.id, message)) counters.inputsDropped++;
+    } else if (channel === 'chat' && message.text.length <= CHAT_CHARACTERS_MAX) {
+      server.broadcast('chat', { player: peer.id, text: message.text });
+    }
   });
   server.on('tick', () => {
     world.step();
+    for (const { killer, victim } of world.kills) tellAll({ kind: 'kill', player: victim, other: killer, name: '' });
     const full = server.broadcast('state', encodeSnapshot(world));
     counters.snapshotsSent += server.peers.length - full;
   });
@@ -71,6 +99,8 @@ export interface ClientArgs {
 
 export interface ArenaClient {
   readonly client: Client<ArenaChannels>;
+  /** What has happened and been said. */
+  readonly feed: Feed;
   /** The newest state, or null before the first came. */
   snapshot(): Snapshot | null;
 }
@@ -78,6 +108,7 @@ export interface ArenaClient {
 /** A player's connection that keeps the newest state; whoever holds it sends the inputs. */
 export async function join(host: Host, args: ClientArgs): Promise<ArenaClient> {
   let newest: Snapshot | null = null;
+  const feed = new Feed();
   const client = await host.connect({
     token: args.token,
     channels: CHANNELS,
@@ -85,14 +116,19 @@ export async function join(host: Host, args: ClientArgs): Promise<ArenaClient> {
     reconnect: true,
   });
   client.on('message', (channel, message) => {
-    if (channel !== 'state') return;
-    const snapshot = decodeSnapshot(message);
-    if (snapshot !== null && snapshot.tick > (newest?.tick ?? -1)) newest = snapshot;
+    if (channel === 'event') feed.take(message);
+    else if (channel === 'chat') feed.say(message);
+    else if (channel === 'state') {
+      // Unreliable messages may overtake each other: an older state must not undo a newer one.
+      const snapshot = decodeSnapshot(message);
+      if (snapshot !== null && snapshot.tick > (newest?.tick ?? -1)) newest = snapshot;
+    }
   });
   client.on('reconnect', () => {
     newest = null;
+    feed.clear();
   });
-  return { client, snapshot: () => newest };
+  return { client, feed, snapshot: () => newest };
 }
 
 /** A bot, the client that the simulator and `npm start` run. */
@@ -102,6 +138,10 @@ export async function client(host: Host, args: ClientArgs): Promise<ArenaClient>
   player.client.on('tick', () => {
     player.client.send('input', bot.decide(player.client.index, player.snapshot()));
   });
+  player.feed.onKill = (killer, victim) => {
+    if (killer !== player.client.index || host.random() > BOASTS) return;
+    player.client.send('chat', { player: 0, text: `got you, ${player.feed.nameOf(victim)}` });
+  };
   return player;
 }
 

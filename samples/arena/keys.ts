@@ -5,6 +5,7 @@
 
 import { emitKeypressEvents, type Key } from 'node:readline';
 import type { ReadStream } from 'node:tty';
+import { CHAT_CHARACTERS_MAX } from './protocol.ts';
 import type { Input } from './world.ts';
 
 /** Longer than the pause before the first repeat on most terminals would feel sticky; this is a compromise. */
@@ -26,6 +27,10 @@ const BUTTONS: Readonly<Record<string, Button>> = {
 
 export class Keys {
   onQuit: () => void = () => {};
+  /** A line of chat has been written. */
+  onLine: (line: string) => void = () => {};
+  /** The line of chat that is being written; null: keys move the player. */
+  line: string | null = null;
   readonly #stdin: ReadStream;
   readonly #pressedAt: Record<Button, number> = { up: -1e9, down: -1e9, left: -1e9, right: -1e9, fire: -1e9 };
   readonly #listener: (text: string | undefined, key: Key) => void;
@@ -34,7 +39,10 @@ export class Keys {
 
   constructor(stdin: ReadStream) {
     this.#stdin = stdin;
-    this.#listener = (_text, key) => this.#press(key);
+    this.#listener = (text, key) => {
+      if (this.line === null) this.#press(key);
+      else this.#type(text ?? '', key);
+    };
     emitKeypressEvents(stdin);
     if (stdin.isTTY) stdin.setRawMode(true);
     stdin.on('keypress', this.#listener).resume();
@@ -66,7 +74,19 @@ export class Keys {
       this.onQuit();
       return;
     }
+    if (key.name === 't') this.line = '';
     const button = BUTTONS[key.name ?? ''];
     if (button !== undefined) this.#pressedAt[button] = performance.now();
+  }
+
+  #type(text: string, key: Key): void {
+    const line = this.line!;
+    if (key.ctrl && key.name === 'c') this.onQuit();
+    else if (key.name === 'escape') this.line = null;
+    else if (key.name === 'return' || key.name === 'enter') {
+      this.line = null;
+      if (line !== '') this.onLine(line);
+    } else if (key.name === 'backspace') this.line = line.slice(0, -1);
+    else if (!key.ctrl && !key.meta && text >= ' ') this.line = (line + text).slice(0, CHAT_CHARACTERS_MAX);
   }
 }

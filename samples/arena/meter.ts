@@ -10,6 +10,8 @@ export interface Summary {
   readonly clients: number;
   readonly inputsReceived: number;
   readonly snapshotsSent: number;
+  /** Joins, leaves and kills, told to each player. */
+  readonly eventsSent: number;
   /** From wake-up to the last send of a tick. */
   readonly tickMicros: { readonly p50: number; readonly p99: number };
   /** How late ticks began. */
@@ -75,6 +77,7 @@ export class Meter {
       clients: this.#clients,
       inputsReceived: counters.inputsReceived,
       snapshotsSent: counters.snapshotsSent,
+      eventsSent: counters.eventsSent,
       tickMicros: { p50: this.#tickMicros.percentile(50), p99: this.#tickMicros.percentile(99) },
       latenessMicros: { p50: this.#latenessMicros.percentile(50), p99: this.#latenessMicros.percentile(99) },
       packetsIn: datagramsIn,
@@ -93,6 +96,7 @@ export function formatSummary(summary: Summary): string {
     ['clients', `${summary.clients} at most`],
     ['inputs received', `${summary.inputsReceived}`],
     ['snapshots sent', `${summary.snapshotsSent}`],
+    ['events sent', `${summary.eventsSent}`],
     ['tick', `p50 ${summary.tickMicros.p50} µs, p99 ${summary.tickMicros.p99} µs`],
     ['lateness', `p50 ${summary.latenessMicros.p50} µs, p99 ${summary.latenessMicros.p99} µs`],
     ['in', `${summary.packetsIn} packets, ${kilobytes(summary.bytesIn)}`],

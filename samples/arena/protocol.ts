@@ -1,15 +1,27 @@
 /**
- * The arena's two messages as bytes.
+ * The arena's messages as bytes, and the delivery that each needs.
  *
- *     input     sequence u32 | buttons u8 | aim x i8 | aim y i8                                    7 bytes
+ *     input     tick input         buttons u8 | aim x i8 | aim y i8                                3 bytes
+ *     event     reliable ordered   kind u8 | player u16 | other player u16 | name text             who came, left, killed whom
+ *     chat      reliable ordered   player u16 | text                                               from a client: player 0
+ *     state     unreliable         a snapshot:
  *     snapshot  tick u32 | players u8 | bullets u8
  *               each player:  id u16 | x u16 | y u16 | aim x i8 | aim y i8 | health u8 | score u16   11 bytes
  *               each bullet:  x u16 | y u16                                                         4 bytes
  *
- * Positions are in 1/256 cell. 52 players and 128 bullets fill the 1,196 bytes of one message.
+ * Positions are in 1/256 cell. 52 players and 128 bullets fill one packet.
  */
 
-import { type ByteReader, ByteWriter, type Channel, type Codec, type Message, unreliable } from 'tickwire';
+import {
+  type ByteChannel,
+  type ByteReader,
+  ByteWriter,
+  type Channel,
+  type Codec,
+  reliableOrdered,
+  tickInput,
+  unreliable,
+} from 'tickwire';
 import { type ArenaWorld, BULLETS_MAX, type Input } from './world.ts';
 
 /** Players of one arena: what fits in a snapshot beside all bullets. */
@@ -47,13 +59,11 @@ const inputCodec: Codec<Input> = {
       (input.left ? LEFT : 0) |
       (input.right ? RIGHT : 0) |
       (input.fire ? FIRE : 0);
-    writer.u32(input.sequence).u8(buttons).u8(input.aimX).u8(input.aimY);
+    writer.u8(buttons).u8(input.aimX).u8(input.aimY);
   },
   decode(reader) {
-    const sequence = reader.u32();
     const buttons = reader.u8();
     return {
-      sequence,
       up: (buttons & UP) !== 0,
       down: (buttons & DOWN) !== 0,
       left: (buttons & LEFT) !== 0,
@@ -65,14 +75,58 @@ const inputCodec: Codec<Input> = {
   },
 };
 
+/** Something that everybody should know, once and in order. */
+export interface ArenaEvent {
+  readonly kind: 'join' | 'leave' | 'kill';
+  /** Who came, left or was killed. */
+  readonly player: number;
+  /** Who killed. */
+  readonly other: number;
+  /** Who came. */
+  readonly name: string;
+}
+
+const EVENT_KINDS = ['join', 'leave', 'kill'] as const;
+
+const eventCodec: Codec<ArenaEvent> = {
+  encode: ({ kind, player, other, name }, writer) =>
+    void writer.u8(EVENT_KINDS.indexOf(kind)).u16(player).u16(other).text(name),
+  decode: (reader) => {
+    const kind = EVENT_KINDS[reader.u8()];
+    if (kind === undefined) reader.ok = false;
+    return { kind: kind ?? 'leave', player: reader.u16(), other: reader.u16(), name: reader.text() };
+  },
+};
+
+/** A line of chat. */
+export interface ChatLine {
+  readonly player: number;
+  readonly text: string;
+}
+
+const chatCodec: Codec<ChatLine> = {
+  encode: ({ player, text }, writer) => void writer.u16(player).text(text),
+  decode: (reader) => ({ player: reader.u16(), text: reader.text() }),
+};
+
+/** Longest line of chat in characters of UTF-16. */
+export const CHAT_CHARACTERS_MAX = 120;
+
 /** What client and server agree on. Snapshots are bytes: encoded once a tick for everybody. */
 export const CHANNELS: {
-  readonly input: Channel<Input, Input>;
-  readonly state: Channel<Uint8Array, Message>;
-} = { input: unreliable(inputCodec), state: unreliable() };
+  readonly input: Channel<Input, Input, 'tickInput'>;
+  readonly state: ByteChannel<'unreliable'>;
+  readonly event: Channel<ArenaEvent, ArenaEvent, 'reliableOrdered'>;
+  readonly chat: Channel<ChatLine, ChatLine, 'reliableOrdered'>;
+} = {
+  input: tickInput(inputCodec),
+  state: unreliable(),
+  event: reliableOrdered(eventCodec, { messageBytesMax: 1024 }),
+  chat: reliableOrdered(chatCodec, { messageBytesMax: 512 }),
+};
 
 /** Number of this game and protocol version. */
-export const PROTOCOL_ID = 0x6172_656e_6101n;
+export const PROTOCOL_ID = 0x6172_656e_6102n;
 
 const snapshotWriter = new ByteWriter(SNAPSHOT_BYTES_MAX);
 

@@ -1,5 +1,5 @@
 /**
- * A player's client in the terminal: arrow keys or WASD to move, space to shoot, q to leave. You shoot where you last
+ * A player's client in the terminal: arrow keys or WASD to move, space to shoot, t to talk, q to leave. You shoot where you last
  * walked. Needs a running server (`npm start`).
  */
 
@@ -23,7 +23,7 @@ const ENTER_SCREEN = '\x1b[?1049h\x1b[?25l';
 const LEAVE_SCREEN = '\x1b[?25h\x1b[?1049l';
 
 const command = new Command('client')
-  .description('Plays in the arena: arrow keys or WASD move, space shoots, q leaves.')
+  .description('Plays in the arena: arrow keys or WASD move, space shoots, t talks, q leaves.')
   .option('--token-url <url>', 'where to get a connect token', 'http://127.0.0.1:40001/token')
   .option('--name <name>', 'name of the player', process.env.USER ?? 'player')
   .option('--seconds <count>', 'leave after so many seconds; 0: stay until q', whole(0, 86_400), 0)
@@ -48,12 +48,12 @@ async function play(options: Options): Promise<void> {
   const keys = new Keys(process.stdin);
   const input = idleInput();
   player.client.on('tick', () => {
-    input.sequence++;
     keys.apply(input);
     player.client.send('input', input);
   });
   process.stdout.write(ENTER_SCREEN);
-  const frames = setInterval(() => draw(player), FRAME_MILLIS);
+  keys.onLine = (text) => void player.client.send('chat', { player: 0, text });
+  const frames = setInterval(() => draw(player, keys.line), FRAME_MILLIS);
   const goodbye = await new Promise<string>((resolve) => {
     keys.onQuit = () => resolve('you left');
     player.client.on('disconnect', (reason) => resolve(`disconnected: ${reason.code} ${reason.text}`));
@@ -68,7 +68,7 @@ async function play(options: Options): Promise<void> {
   process.stdout.write(`${goodbye}\n`);
 }
 
-function draw(player: ArenaClient): void {
+function draw({ client, feed, snapshot }: ArenaClient, typing: string | null): void {
   const { columns = 80, rows = 24 } = process.stdout;
-  process.stdout.write(drawArena(player.snapshot(), player.client.index, player.client.state, columns, rows));
+  process.stdout.write(drawArena(snapshot(), client.index, client.state, columns, rows, feed.lines, typing));
 }

@@ -18,11 +18,11 @@ const RELOAD_TICKS = 12;
 const RESPAWN_TICKS = 120;
 /** Bullets in flight at once; more are not fired. 64 players with a bullet life of 60 ticks and 12 to reload: 320. */
 export const BULLETS_MAX = 128;
+/** Inputs that may wait: what a late burst brings. More would only make the player lag behind its keys. */
+const INPUTS_WAITING_MAX = 6;
 
 /** What a player asks for in one tick. */
 export interface Input {
-  /** Counts the client's inputs. */
-  sequence: number;
   up: boolean;
   down: boolean;
   left: boolean;
@@ -47,6 +47,14 @@ export interface Player {
   /** Ticks until it may shoot again, or until it comes back when health is 0. */
   waitTicks: number;
   input: Input;
+  /** Inputs that have come and whose step has not: one is taken a step. */
+  readonly inputs: Input[];
+}
+
+/** A player was killed. The killer may have left meanwhile. */
+export interface Kill {
+  readonly killer: number;
+  readonly victim: number;
 }
 
 export interface Bullet {
@@ -59,12 +67,14 @@ export interface Bullet {
 }
 
 export function idleInput(): Input {
-  return { sequence: 0, up: false, down: false, left: false, right: false, fire: false, aimX: 0, aimY: 0 };
+  return { up: false, down: false, left: false, right: false, fire: false, aimX: 0, aimY: 0 };
 }
 
 export class ArenaWorld {
   readonly players: Map<number, Player> = new Map();
   readonly bullets: Bullet[] = [];
+  /** What happened in the last step. */
+  readonly kills: Kill[] = [];
   tick = 0;
   readonly #random: () => number;
 
@@ -85,6 +95,7 @@ export class ArenaWorld {
       deaths: 0,
       waitTicks: 0,
       input: idleInput(),
+      inputs: [],
     };
     this.#place(player);
     this.players.set(id, player);
@@ -95,13 +106,26 @@ export class ArenaWorld {
     this.players.delete(id);
   }
 
+  /** Keeps the input of one of a player's ticks for a step to come. False: too many wait, and the oldest was dropped. */
+  enqueue(id: number, input: Input): boolean {
+    const inputs = this.players.get(id)?.inputs;
+    if (inputs === undefined) return false;
+    inputs.push(input);
+    if (inputs.length <= INPUTS_WAITING_MAX) return true;
+    inputs.shift();
+    return false;
+  }
+
   step(): void {
     this.tick++;
+    this.kills.length = 0;
     for (const player of this.players.values()) this.#stepPlayer(player);
     this.#stepBullets();
   }
 
   #stepPlayer(player: Player): void {
+    // Each tick's input is applied once, in order; where none has come, the keys are as they were.
+    player.input = player.inputs.shift() ?? player.input;
     if (player.waitTicks > 0) player.waitTicks--;
     if (player.health === 0) {
       if (player.waitTicks === 0) this.#respawn(player);
@@ -164,6 +188,7 @@ export class ArenaWorld {
   #die(player: Player, killer: number): void {
     player.deaths++;
     player.waitTicks = RESPAWN_TICKS;
+    this.kills.push({ killer, victim: player.id });
     const scorer = this.players.get(killer); // may have left while the bullet flew
     if (scorer !== undefined) scorer.score++;
   }

@@ -1,16 +1,14 @@
 /**
- * The engine's real `Server`, drive, runtime and cryptography over a socket that is a tape: datagrams of connected clients
- * are sealed into its receive batch, what the server sends is counted. Nothing else of the machine takes part, so what the
- * heap grows by is the engine's.
+ * The engine's real `Server`, drive, runtime, transport and cryptography over a socket that is a tape; on its other side a thousand
+ * clients, which are the transport's other half (`far-clients.ts`). Nothing else of the machine takes part, so what the heap grows
+ * by is the engine's.
  */
 
-import { type Channel, type Message, unreliable } from '../../engine/channels.ts';
+import type { Message } from '../../engine/codec.ts';
 import { Runtime } from '../../engine/executor/runtime.ts';
 import { Server } from '../../engine/server.ts';
 import { chooseAead } from '../../sys/aead/choose.ts';
 import {
-  ADDRESS_BYTES,
-  type Aead,
   addressOf,
   DatagramBatch,
   type DatagramSocket,
@@ -22,46 +20,25 @@ import {
   type UdpOptions,
 } from '../../sys/api.ts';
 import { NativeArena } from '../../sys/ffi/arena.ts';
-import { NetcodeClient } from '../../transport/netcode/netcode-client.ts';
-import { associatedDataOf, PACKET_PAYLOAD } from '../../transport/netcode/packets.ts';
-import { Sessions } from '../../transport/netcode/sessions.ts';
-import { mintConnectToken, readConnectToken } from '../../transport/netcode/token.ts';
-import { MESSAGE_HEADER_BYTES, writeMessageHeader } from '../../transport/wire/frames.ts';
+import { CHANNELS, FarClients, PRIVATE_KEY, PROTOCOL_ID, SECONDS, SLOT_BYTES, SLOTS } from './far-clients.ts';
 
-type RawChannel = Channel<Uint8Array, Message>;
-
-const PROTOCOL_ID = 7n;
-const PRIVATE_KEY = new Uint8Array(32).fill(9);
-const SECONDS = 1_800_000_000;
-const SLOT_BYTES = 2048;
-const SLOTS = 256;
 const TICK_MICROS = 16_667;
-const INPUT_BYTES = 96;
 const STATE_BYTES = 96;
 /** Clock and packet numbers start above 2^32, where numbers no longer fit an integer register of the JIT. */
 const START_MICROS: number = 2 ** 40;
-
-const CHANNELS: { readonly input: RawChannel; readonly state: RawChannel } = {
-  input: unreliable(),
-  state: unreliable(),
-};
-const INPUT_CHANNEL = 0;
 
 export class EngineOnTape {
   readonly server: Server<typeof CHANNELS>;
   /** Messages that reached the game. */
   received = 0;
+  readonly far: FarClients;
   readonly #runtime: Runtime;
   readonly #machine: TapeMachine;
-  readonly #peers: Sessions;
-  readonly #clients: number;
   readonly #state: Uint8Array = new Uint8Array(STATE_BYTES);
-  /** Clients whose input of this tick has not been put on the tape yet. */
-  #pending = 0;
-  #expected = 0;
+  readonly #keyed = { key: 0 };
 
-  /** A server with `clients` connected clients. */
-  static async open(clients: number): Promise<EngineOnTape> {
+  /** A server with `clients` connected clients; `loss` is the share of packets lost each way. */
+  static async open(clients: number, loss: number): Promise<EngineOnTape> {
     const machine = new TapeMachine();
     const runtime = new Runtime(machine.sys, machine.poller);
     const context = { sys: machine.sys, runtime, resolve: () => Promise.reject(new Error('no names')), warn: () => {} };
@@ -76,96 +53,58 @@ export class EngineOnTape {
       },
       context,
     );
-    return new EngineOnTape(server, runtime, machine, clients);
+    return new EngineOnTape(server, runtime, machine, new FarClients(clients, loss, machine.socket.rx));
   }
 
-  private constructor(server: Server<typeof CHANNELS>, runtime: Runtime, machine: TapeMachine, clients: number) {
+  private constructor(server: Server<typeof CHANNELS>, runtime: Runtime, machine: TapeMachine, far: FarClients) {
     this.server = server;
+    this.far = far;
     this.#runtime = runtime;
     this.#machine = machine;
-    this.#clients = clients;
-    const aead = chooseAead(SLOTS, SLOT_BYTES);
-    this.#peers = new Sessions(clients, clients, 256, aead);
-    for (let index = 0; index < clients; index++) this.#connect(index, aead);
+    const { socket } = machine;
+    far.connectAll(
+      machine.sys.rng,
+      () => machine.nowMicros,
+      (fill, take) => {
+        socket.fill = fill;
+        socket.take = take;
+        machine.nowMicros += TICK_MICROS;
+        runtime.turn();
+      },
+    );
     server.on('message', (_peer, _channel, message: Message) => {
       this.received++;
       this.#state[message.u8() % STATE_BYTES]! ^= message.u8();
     });
-    server.on('tick', () => {
-      server.broadcast('state', this.#state);
-    });
-    machine.socket.fill = (rx) => this.#fill(rx);
+    server.on('tick', (tick) => this.#tick(tick));
+    socket.fill = (rx) => far.transmit(rx, machine.nowMicros);
+    socket.take = (tx) => far.receive(tx, machine.nowMicros);
   }
 
-  /** Ticks in each of which every client sends an input and gets a state; throws when one is missing. */
+  /** Ticks in each of which every client sends an input and gets a state, and now and then something of every other kind. */
   play(ticks: number): void {
-    const { socket } = this.#machine;
-    const sentBefore = socket.sent;
-    this.#expected += ticks * this.#clients;
     for (let tick = 0; tick < ticks; tick++) {
       this.#machine.nowMicros += TICK_MICROS;
-      this.#pending = this.#clients;
-      // Receive rounds are bounded: a turn may leave some for the next.
-      do this.#runtime.turn();
-      while (this.#pending > 0);
+      this.far.tick(this.#machine.nowMicros);
+      this.#runtime.turn(); // what the clients say to what is sent in it comes with the next
     }
-    if (this.received !== this.#expected) throw new Error(`${this.received} of ${this.#expected} inputs arrived`);
-    const sent = socket.sent - sentBefore;
-    if (sent < ticks * this.#clients) throw new Error(`${sent} packets sent, not ${ticks * this.#clients}`);
   }
 
-  #fill(rx: DatagramBatch): number {
-    rx.count = 0;
-    while (this.#pending > 0 && !rx.full) {
-      const at = rx.home(rx.count);
-      writeMessageHeader(rx.arena, at, INPUT_CHANNEL, INPUT_BYTES);
-      rx.length[rx.count] = MESSAGE_HEADER_BYTES + INPUT_BYTES;
-      this.#peers.writePacket(rx, --this.#pending, PACKET_PAYLOAD, 0);
+  /** What the game does: all seven kinds, the five dearer ones to a share of the peers each tick. */
+  #tick(tick: number): void {
+    const { server } = this;
+    server.broadcast('a', this.#state);
+    const { peers } = server;
+    for (let i = tick % 8; i < peers.length; i += 8) {
+      const peer = peers[i]!;
+      peer.send('b', this.#state);
+      peer.send('c', this.#state);
+      peer.send('d', this.#state);
+      peer.send('e', this.#state);
+      this.#keyed.key = tick & 15;
+      peer.send('f', this.#state, this.#keyed);
+      peer.send('g', this.#state);
     }
-    return rx.count;
-  }
-
-  /** A real handshake, then the client's end is taken over by a row of `#peers`. */
-  #connect(index: number, aead: Aead): void {
-    const { sys, socket } = this.#machine;
-    const own = addressOf('127.0.0.1', 40_000)!;
-    const token = mintConnectToken(
-      {
-        protocolId: PROTOCOL_ID,
-        privateKey: PRIVATE_KEY,
-        clientId: BigInt(index),
-        serverAddresses: [own, addressOf('127.0.0.1', 40_001)!], // several servers: packet numbers from a random epoch
-        timeoutSeconds: -1,
-      },
-      aead,
-      sys.rng,
-      SECONDS,
-    );
-    const address = addressOf(`10.0.${index >> 8}.${index & 255}`, 5000)!;
-    const client = new NetcodeClient({}, aead, sys.rng);
-    client.connect(token, this.#machine.nowMicros);
-    for (let turn = 0; turn < 8 && !client.isConnected(); turn++) {
-      socket.fill = (rx) => {
-        rx.count = 0;
-        if (turn >= 0) client.transmit(rx, this.#machine.nowMicros);
-        for (let slot = 0; slot < rx.count; slot++) rx.address.set(address, slot * ADDRESS_BYTES);
-        return rx.count;
-      };
-      socket.keep = true;
-      this.#machine.nowMicros += TICK_MICROS;
-      this.#runtime.turn();
-      const { kept } = socket;
-      for (let slot = 0; slot < kept.count; slot++) kept.address.set(own, slot * ADDRESS_BYTES);
-      client.receive(kept, this.#machine.nowMicros, SECONDS);
-      client.drain({ connect: () => {}, payload: () => {}, path: () => {}, disconnect: () => {} });
-      kept.count = 0;
-    }
-    socket.keep = false;
-    if (!client.isConnected()) throw new Error(`client ${index} did not connect`);
-    const { clientToServerKey, serverToClientKey } = readConnectToken(token)!;
-    this.#peers.setKeys(index, clientToServerKey, serverToClientKey, associatedDataOf(PROTOCOL_ID));
-    this.#peers.nextHigh[index] = 1;
-    this.#peers.address.set(address, index * ADDRESS_BYTES);
   }
 }
 
@@ -175,11 +114,8 @@ class TapeSocket implements DatagramSocket {
   readonly localAddress: Uint8Array = addressOf('127.0.0.1', 40_000)!;
   readonly rx: DatagramBatch = nativeBatch();
   tx: DatagramBatch = nativeBatch();
-  /** What was sent while `keep` was set. */
-  readonly kept: DatagramBatch = nativeBatch();
-  keep = false;
-  sent = 0;
   fill: (rx: DatagramBatch) => number = () => 0;
+  take: (tx: DatagramBatch) => void = () => {};
   readonly stats: SocketStats = new SocketStats();
 
   open(options: UdpOptions): this {
@@ -192,15 +128,9 @@ class TapeSocket implements DatagramSocket {
   }
 
   flush(): number {
-    const { tx, kept } = this;
-    const count = tx.count;
-    for (let slot = 0; this.keep && slot < count; slot++) {
-      const at = kept.home(kept.count);
-      kept.arena.set(tx.arena.subarray(tx.offset[slot]!, tx.offset[slot]! + tx.length[slot]!), at);
-      kept.offset[kept.count] = at;
-      kept.length[kept.count++] = tx.length[slot]!;
-    }
-    this.sent += count;
+    const { tx } = this;
+    const { count } = tx;
+    this.take(tx);
     tx.count = 0;
     return count;
   }

@@ -1,14 +1,15 @@
 /** The smallest endpoint there is: sends every datagram back where it came from. */
 
 import { ADDRESS_BYTES, DatagramBatch, type Micros, NEVER } from '../../sys/api.ts';
-import type { Endpoint } from '../../transport/endpoint.ts';
+import type { GameEndpoint } from '../../transport/endpoint.ts';
 
 const ADDRESS_WORDS = ADDRESS_BYTES / 4;
 /** Datagrams held between receive and transmit: 16 rounds of a receive batch of 64. */
 const HELD_MAX = 1024;
 const HELD_BYTES = 256;
 
-export class EchoEndpoint implements Endpoint<null> {
+export class EchoEndpoint implements GameEndpoint<null> {
+  readonly isPressing = false;
   /** Datagrams taken in. */
   received = 0;
   /** Datagrams not echoed: too long for this bench, or too many at once. */

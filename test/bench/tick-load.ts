@@ -11,8 +11,9 @@
 import { ADDRESS_BYTES, type Aead, addressOf, type DatagramSocket, type Micros } from '../../sys/api.ts';
 import { openSys } from '../../sys/index.ts';
 import { NetcodeClient, type NetcodeClientSink } from '../../transport/netcode/netcode-client.ts';
+import { PACKET_PAYLOAD } from '../../transport/netcode/packets.ts';
 import { mintConnectToken } from '../../transport/netcode/token.ts';
-import { MESSAGE_HEADER_BYTES, writeMessageHeader } from '../../transport/wire/frames.ts';
+import { FRAME_ACK, FRAME_PLAIN } from '../../transport/wire/frame-types.ts';
 import { cpuMicros, report } from './bench-child.ts';
 import {
   aeadFor,
@@ -70,9 +71,11 @@ class FloorClient implements LoadClient {
   }
 }
 
-/** An input as the engine's client would frame it. */
-const frame = new Uint8Array(MESSAGE_HEADER_BYTES + INPUT_BYTES);
-writeMessageHeader(frame, 0, [INPUT_CHANNEL, SNAPSHOT_CHANNEL].sort().indexOf(INPUT_CHANNEL), INPUT_BYTES);
+/** An ack and an input as the engine's client would frame them (PROTOCOL.md, section 2). */
+const ACK_BYTES = 6;
+const frame = new Uint8Array(ACK_BYTES + 3 + INPUT_BYTES);
+const inputChannel = [INPUT_CHANNEL, SNAPSHOT_CHANNEL].sort().indexOf(INPUT_CHANNEL);
+frame.set([FRAME_ACK, 0, 0, 0, 0, 0, FRAME_PLAIN, inputChannel, INPUT_BYTES]);
 
 const sink: NetcodeClientSink = {
   connect: () => void connected++,
@@ -88,6 +91,9 @@ class ProtocolClient implements LoadClient {
   readonly #socket: DatagramSocket;
   readonly #netcode: NetcodeClient;
   #turns = 0;
+  /** Low 16 bits of the newest payload's number, -1: none; and how many directly below it have come with it. */
+  #newest = -1;
+  #run = 0;
 
   constructor(socket: DatagramSocket, aead: Aead, token: Uint8Array, now: Micros) {
     this.#socket = socket;
@@ -99,21 +105,46 @@ class ProtocolClient implements LoadClient {
     const netcode = this.#netcode;
     const { tx } = this.#socket;
     if (netcode.isConnected()) {
-      tx.arena.set(frame, tx.home(tx.count));
-      tx.length[tx.count] = frame.length;
-      netcode.writePayload(tx, 0, now);
+      this.#writeInput(now);
     } else {
       netcode.transmit(tx, now);
     }
     this.#socket.flush();
     const received = this.#socket.receive();
+    this.#readNumbers();
     if (netcode.isConnected() && ++this.#turns % OPENED_EVERY !== 0) {
       snapshots += received;
       return;
     }
     netcode.receive(this.#socket.rx, now, sys.clock.unixSeconds());
-    netcode.drain(sink);
+    netcode.drain(sink, now);
     netcode.advance(now);
+  }
+
+  /** An ack of what came last, if anything did, and an input. */
+  #writeInput(now: Micros): void {
+    const { tx } = this.#socket;
+    const from = this.#newest < 0 ? ACK_BYTES : 0;
+    frame[1] = this.#newest;
+    frame[2] = this.#newest >> 8;
+    frame[5] = this.#run;
+    tx.arena.set(from === 0 ? frame : frame.subarray(from), tx.home(tx.count));
+    tx.length[tx.count] = frame.length - from;
+    this.#netcode.writePayload(tx, 0, now);
+    this.#newest = -1;
+  }
+
+  /** Reads the numbers of payloads off their clear headers: the server wants to hear of them, opened or not. */
+  #readNumbers(): void {
+    const { rx } = this.#socket;
+    for (let slot = 0; slot < rx.count; slot++) {
+      const at = rx.offset[slot]!;
+      const prefix = rx.arena[at]!;
+      if ((prefix & 15) !== PACKET_PAYLOAD) continue;
+      const number = rx.arena[at + 1]! | (prefix >> 4 > 1 ? rx.arena[at + 2]! << 8 : 0);
+      this.#run = this.#newest >= 0 && number === ((this.#newest + 1) & 0xffff) ? this.#run + 1 : 0;
+      this.#newest = number;
+    }
   }
 }
 

@@ -139,6 +139,8 @@ export class StandEnd implements MessageSink, OutgoingSink {
   receipt(): void {}
 
   writable(): void {}
+
+  blackHole(): void {}
 }
 
 /** The packets of one direction, by the tick in which they arrive. All bytes lie in one array, as those of a cipher's plaintext. */

@@ -1,41 +1,30 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import {
-  type Channels,
-  ChannelTable,
-  type Incoming,
-  json,
-  type Message,
-  type Outgoing,
-  unreliable,
-} from '../../engine/channels.ts';
-import { DatagramBatch } from '../../sys/api.ts';
-import { cellBytesFor, SendQueue } from '../../transport/channel/send-queue.ts';
-import { MESSAGE_BYTES_MAX, readFrames } from '../../transport/wire/frames.ts';
+import { ChannelTable } from '../../engine/channel-table.ts';
+import type { Channels, Incoming, Outgoing } from '../../engine/channel-types.ts';
+import { reliableOrdered, tickInput, unreliable } from '../../engine/channels.ts';
+import { type Codec, json, type Message } from '../../engine/codec.ts';
+import { BlockPool } from '../../transport/block-pool.ts';
 
 const CHANNELS = { chat: unreliable(json<{ text: string }>()), raw: unreliable() } satisfies Channels;
+const pool = () => new BlockPool(1 << 24);
+const noEnvelope = () => expect.unreachable();
 
-const queueOf = (cells: number) =>
-  new SendQueue({ connections: 1, backlogMax: 4 }, DatagramBatch.allocate(1, 1200, {}, cellBytesFor(cells)));
-
-/** Encodes on one table, carries the bytes over, delivers on the other. */
+/** Encodes on one table, delivers on the other. */
 function carry(
   from: ChannelTable,
   to: ChannelTable,
   channel: string,
   message: unknown,
-  seen: (channel: string, message: unknown) => void,
+  seen: (channel: string, message: unknown, tag: number | undefined) => void,
+  tag = 0,
 ) {
-  const queue = queueOf(4);
-  const cell = from.encode(queue, channel, message);
-  queue.enqueue(0, cell);
-  queue.release(cell);
-  const packet = queue.arena;
-  const length = queue.pack(0, 0, 1200);
-  const sink = {
-    messageFrame: (_connection: number, id: number, bytes: Uint8Array, offset: number, size: number) =>
-      to.deliver({ receiveMessage: seen }, id, bytes, offset, size),
-  };
-  readFrames(sink, 0, packet, 0, length);
+  const blocks = pool();
+  const id = from.idOf(channel);
+  const block = from.encode(blocks, id, message);
+  const receiver = { receiveMessage: seen, receiveEnvelope: noEnvelope };
+  to.deliver(receiver, id, blocks.bytesOf(block), blocks.offsetOf(block), from.encodedBytes, tag);
+  blocks.release(block);
+  expect(blocks.held).toBe(0);
 }
 
 describe('channels', () => {
@@ -50,6 +39,7 @@ describe('channels', () => {
       ['chat', { text: 'hé' }],
       ['raw', [1, 2]],
     ]);
+    expect(other.set.hash).toBe(new ChannelTable(CHANNELS, false).set.hash);
   });
 
   it('infer names and payload types from the options', () => {
@@ -77,25 +67,58 @@ describe('channels', () => {
     expect([...view]).toEqual([0xdb, 0xdb, 0xdb]);
   });
 
+  it('give the tick of tick input, and nothing where there is no tag', () => {
+    const table = new ChannelTable({ input: tickInput(), raw: unreliable() }, false);
+    const tags: unknown[] = [];
+    carry(table, table, 'input', new Uint8Array([1]), (_, _message, tag) => tags.push(tag), 77);
+    carry(table, table, 'raw', new Uint8Array([1]), (_, _message, tag) => tags.push(tag), 0);
+    expect(tags).toEqual([77, undefined]);
+  });
+
   it('drop and count what cannot be decoded', () => {
     const plain = new ChannelTable({ chat: unreliable() }, false);
     const table = new ChannelTable({ chat: CHANNELS.chat }, false);
     const never = () => expect.unreachable();
     carry(plain, table, 'chat', new Uint8Array([9, 0, 1]), never); // text cut off
     carry(plain, table, 'chat', new Uint8Array([1, 0, 0x7b]), never); // not JSON
-    table.deliver({ receiveMessage: never }, 200, new Uint8Array(0), 0, 0); // no such channel
-    expect(table.undecodable).toBe(3);
+    expect(table.undecodable).toBe(2);
+  });
+
+  it('encode large messages whole, and keep no memory of them', () => {
+    const blob: Codec<number> = {
+      encode: (length, writer) => {
+        for (let i = 0; i < length; i++) writer.u8(i);
+      },
+      decode: (reader) => reader.remaining,
+    };
+    const table = new ChannelTable({ blob: reliableOrdered(blob) }, false);
+    const seen: unknown[] = [];
+    for (const length of [0, 5, 4096, 4097, 70_000, 1 << 20, 3]) {
+      carry(table, table, 'blob', length, (_, message) => seen.push(message));
+    }
+    expect(seen).toEqual([0, 5, 4096, 4097, 70_000, 1 << 20, 3]);
   });
 
   it('refuse a message that is too long or a channel that is not there, with what to do', () => {
-    const table = new ChannelTable(CHANNELS, false);
-    const queue = queueOf(1);
-    expect(() => table.encode(queue, 'raw', new Uint8Array(MESSAGE_BYTES_MAX + 1))).toThrow(/longer than 1196 bytes/);
-    expect(() => table.encode(queue, 'cat', new Uint8Array(1))).toThrow(/no channel 'cat'; there is chat, raw/);
+    const table = new ChannelTable({ ...CHANNELS, raw: unreliable({ messageBytesMax: 100 }) }, false);
+    const blocks = pool();
+    expect(() => table.encode(blocks, table.idOf('raw'), new Uint8Array(101))).toThrow(
+      /longer than 100 bytes: send less/,
+    );
+    expect(() => table.idOf('cat')).toThrow(/no channel 'cat'; there is chat, raw/);
     const cyclic: { text: string; self?: unknown } = { text: '' };
     cyclic.self = cyclic;
-    expect(() => table.encode(queue, 'chat', cyclic)).toThrow(/circular/i);
-    // None of these may have lost the only cell.
-    expect(table.encode(queue, 'raw', new Uint8Array(MESSAGE_BYTES_MAX))).toBe(0);
+    expect(() => table.encode(blocks, table.idOf('chat'), cyclic)).toThrow(/circular/i);
+    expect(() => table.encode(blocks, table.idOf('chat'), { text: 'x'.repeat(70_000) })).toThrow(
+      /longer than 65536 bytes/,
+    );
+    expect(() => table.encode(blocks, table.idOf('raw'), 'text')).toThrow(/send a Uint8Array/);
+    expect(blocks.held).toBe(0);
+    expect(table.encode(blocks, table.idOf('raw'), new Uint8Array(100))).toBeGreaterThanOrEqual(0);
+  });
+
+  it('answer -1 when memory is full', () => {
+    const table = new ChannelTable(CHANNELS, false);
+    expect(table.encode(new BlockPool(0), table.idOf('raw'), new Uint8Array(3))).toBe(-1);
   });
 });

@@ -23,8 +23,8 @@ describe('HeldMessages', () => {
     const { messages, log, release } = held();
     const bytes = new Uint8Array([1, 2, 3, 4]);
     messages.hold();
-    messages.add(0, bytes, 1, 2);
-    messages.add(5, bytes, 3, 1);
+    messages.add(0, bytes, 1, 2, 0);
+    messages.add(5, bytes, 3, 1, 0);
     messages.afterwards(() => void log.push('end'));
     bytes.fill(9);
     expect([messages.holding, log]).toEqual([true, []]);
@@ -37,7 +37,7 @@ describe('HeldMessages', () => {
   it('is bounded, and counts what it drops', async () => {
     const { messages, log, release } = held();
     messages.hold();
-    for (let i = 0; i < 1030; i++) messages.add(0, new Uint8Array(1), 0, 1);
+    for (let i = 0; i < 1030; i++) messages.add(0, new Uint8Array(1), 0, 1, 0);
     await release();
     expect([log.length, messages.dropped]).toEqual([1024, 6]);
   });

@@ -9,6 +9,7 @@ import { Client } from '../../engine/client.ts';
 import { openContext } from '../../engine/open.ts';
 import { Server } from '../../engine/server.ts';
 import { generatePrivateKey, mintToken } from '../../engine/token.ts';
+import { CHANNELS as ARENA_CHANNELS, PROTOCOL_ID } from '../../samples/arena/protocol.ts';
 import { addressOf, portOf } from '../../sys/api.ts';
 import { openSys } from '../../sys/index.ts';
 
@@ -84,9 +85,9 @@ describe('over loopback', () => {
       moduleUrl: pathToFileURL(join(DIST, 'samples/arena/game.js')),
       args: { port, privateKey, freshKey: true },
     });
-    const grant = { privateKey, protocolId: 0x6172_656e_6101n, addresses: [`127.0.0.1:${port}`] };
+    const grant = { privateKey, protocolId: PROTOCOL_ID, addresses: [`127.0.0.1:${port}`] };
     const token = await mintToken({ ...grant, clientId: 5 }, context);
-    const client = await Client.connect({ token, channels: { input: unreliable(), state: unreliable() } }, context);
+    const client = await Client.connect({ token, channels: ARENA_CHANNELS }, context);
     const states = await new Promise<number>((resolve) => {
       let count = 0;
       client.on('message', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Bot } from '../../samples/arena/bot.ts';
+import { Feed } from '../../samples/arena/feed.ts';
 import { CHANNELS, decodeSnapshot, encodeSnapshot, PLAYERS_MAX } from '../../samples/arena/protocol.ts';
 import { drawArena } from '../../samples/arena/screen.ts';
 import {
@@ -12,7 +13,7 @@ import {
 } from '../../samples/arena/world.ts';
 import { ByteReader } from '../../transport/wire/byte-reader.ts';
 import { ByteWriter } from '../../transport/wire/byte-writer.ts';
-import { MESSAGE_BYTES_MAX } from '../../transport/wire/frames.ts';
+import { FRAGMENT_BYTES } from '../../transport/wire/frame-types.ts';
 
 /** A generator for tests: the same numbers each time. */
 function dice(seed: number): () => number {
@@ -81,7 +82,7 @@ describe('the arena', () => {
     }
     for (let i = 0; i < 60 && world.bullets.length < BULLETS_MAX; i++) world.step();
     const bytes = encodeSnapshot(world);
-    expect(bytes.length).toBeLessThanOrEqual(MESSAGE_BYTES_MAX);
+    expect(bytes.length).toBeLessThanOrEqual(FRAGMENT_BYTES);
     const snapshot = readSnapshot(bytes)!;
     expect(snapshot.tick).toBe(world.tick);
     expect(snapshot.bullets).toHaveLength(world.bullets.length);
@@ -99,9 +100,8 @@ describe('the arena', () => {
     for (let length = 0; length < bytes.length; length++) expect(readSnapshot(bytes.slice(0, length))).toBeNull();
   });
 
-  it('carries an input in seven bytes', () => {
+  it('carries an input in three bytes', () => {
     const input = {
-      sequence: 70_000,
       up: true,
       down: false,
       left: true,
@@ -112,8 +112,8 @@ describe('the arena', () => {
     };
     const writer = new ByteWriter(16);
     CHANNELS.input.codec!.encode(input, writer);
-    expect(writer.length).toBe(7);
-    expect(CHANNELS.input.codec!.decode(new ByteReader().wrap(writer.written, 0, 7))).toEqual(input);
+    expect(writer.length).toBe(3);
+    expect(CHANNELS.input.codec!.decode(new ByteReader().wrap(writer.written, 0, 3))).toEqual(input);
   });
 
   it('has bots that fight: eight of them score within a minute', () => {
@@ -132,6 +132,51 @@ describe('the arena', () => {
     expect(scores.reduce((sum, score) => sum + score)).toBeGreaterThan(8);
   });
 
+  it('applies each input once, one a step, in order, and keeps the keys when none has come', () => {
+    const world = new ArenaWorld(() => 0.5);
+    const player = world.join(1, 'a');
+    const { x } = player;
+    for (let i = 0; i < 3; i++) expect(world.enqueue(1, { ...idleInput(), right: i < 2 })).toBe(true);
+    for (let i = 0; i < 5; i++) world.step();
+    expect(player.x - x).toBeCloseTo((2 * 10) / 60); // two steps to the right, then none
+    for (let i = 0; i < 6; i++) expect(world.enqueue(1, idleInput())).toBe(true);
+    expect(world.enqueue(1, idleInput())).toBe(false);
+    expect(world.enqueue(2, idleInput())).toBe(false);
+  });
+
+  it('tells what happened as lines that a terminal shows and does not obey', () => {
+    const feed = new Feed();
+    const kills: number[][] = [];
+    feed.onKill = (...kill) => kills.push(kill);
+    feed.take({ kind: 'join', player: 1, other: 0, name: 'Eve\u001b[2J' });
+    feed.take({ kind: 'join', player: 2, other: 0, name: 'Bob' });
+    feed.say({ player: 2, text: 'hi\u0007\n' });
+    feed.take({ kind: 'kill', player: 1, other: 2, name: '' });
+    feed.take({ kind: 'leave', player: 1, other: 0, name: '' });
+    feed.say({ player: 1, text: 'boo' });
+    expect(feed.lines).toEqual([
+      'Eve[2J came',
+      'Bob came',
+      'Bob: hi',
+      'Bob killed Eve[2J',
+      'Eve[2J left',
+      'player 1: boo',
+    ]);
+    expect(kills).toEqual([[2, 1]]);
+  });
+
+  it('carries events and chat, and refuses an event of an unknown kind', () => {
+    const writer = new ByteWriter(256);
+    const event = { kind: 'kill', player: 3, other: 60_000, name: '' } as const;
+    CHANNELS.event.codec!.encode(event, writer);
+    const reader = new ByteReader();
+    expect(CHANNELS.event.codec!.decode(reader.wrap(writer.written, 0, writer.length))).toEqual(event);
+    const broken = Uint8Array.from(writer.written);
+    broken[0] = 9;
+    CHANNELS.event.codec!.decode(reader.wrap(broken, 0, broken.length));
+    expect(reader.ok).toBe(false);
+  });
+
   it('is drawn within the terminal, with me, the others, the dead and the bullets', () => {
     const snapshot = {
       tick: 9,
@@ -142,9 +187,11 @@ describe('the arena', () => {
       ],
       bullets: [{ x: 20, y: 5 }],
     };
-    const lines = drawArena(snapshot, 1, 'connected', 40, 16).replaceAll('\x1b[K', '').split('\r\n');
+    const feed = ['a came', 'b: hello', 'x'.repeat(100)];
+    const lines = drawArena(snapshot, 1, 'connected', 40, 16, feed, 'typed').replaceAll('\x1b[K', '').split('\r\n');
     expect(lines.length).toBeLessThanOrEqual(16);
-    for (const mark of ['@', 'C', 'x', '.']) expect(lines.slice(1, -2).join('')).toContain(mark);
+    for (const mark of ['@', 'C', 'x', '.']) expect(lines.slice(1, -6).join('')).toContain(mark);
+    expect(lines.at(-2)).toBe('> typed');
     expect(lines.at(-1)).toContain('health [####------] score 3');
     for (const line of lines.slice(1, -1)) expect(line.length).toBeLessThanOrEqual(40);
   });

@@ -56,6 +56,18 @@ export class IdRings {
     if (--this.count[stream]! === 0) this.#give(stream);
   }
 
+  /** How far ahead the first entry among `length` ids from this one on lies; -1: none of them has one. */
+  find(stream: number, low: number, ahead: number, length: number): number {
+    const base = this.#base[stream]!;
+    if (base === NONE) return NONE;
+    const size = 1 << this.#log2[stream]!;
+    const end = Math.min(ahead + length, size);
+    for (let at = ahead; at < end; at++) {
+      if (this.#entries[base + ((low - ahead + at) & (size - 1))] !== EMPTY) return at;
+    }
+    return NONE;
+  }
+
   /** Removes all entries of a stream. */
   close(stream: number): void {
     this.count[stream] = 0;

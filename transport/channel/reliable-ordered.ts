@@ -2,14 +2,15 @@
  * Receives `messages` frames, fragments and skips of kind reliable ordered: each message once, in the order of their ids.
  *
  * A message that is next is handed over straight out of the packet. One behind a hole waits in a block of the pool; one that is
- * put together from fragments waits in the block where that was done. What was skipped leaves a mark that is passed over.
+ * put together from fragments waits in the block where that was done. What was skipped leaves a bit that is passed over.
  */
 
 import type { FrameCursor } from '../wire/frame-cursor.ts';
 import { ID_WINDOW, idsAhead } from '../wire/frame-types.ts';
 import { RELIABLE_ORDERED } from './channel-set.ts';
 import { type HeldMessages, WHOLE } from './held-messages.ts';
-import { IdRings } from './id-rings.ts';
+import { IdBits } from './id-bits.ts';
+import { EMPTY, IdRings } from './id-rings.ts';
 import { type Intake, MALFORMED, type MessageSink, REFUSED, readLength, TAKEN, VIOLATION } from './intake.ts';
 import {
   BEYOND_WINDOW,
@@ -22,16 +23,15 @@ import {
   WINDOW_EXCEEDED,
 } from './reassembler.ts';
 
-/** An entry of the ring is a held message, or this. */
-const SKIPPED = -2;
-
 export class ReliableOrdered {
   readonly #intake: Intake;
   readonly #held: HeldMessages;
   readonly #reassembler: Reassembler;
   /** The id that is handed over next. */
   readonly #next: Float64Array;
+  /** Held messages: finished ones behind a hole, unfinished ones. */
   readonly #rings: IdRings;
+  readonly #skipped: IdBits;
   /** Streams whose sink threw while more was ready: a stack, since frames that are being read are on it for a while. */
   readonly #interrupted: number[] = [];
 
@@ -42,12 +42,14 @@ export class ReliableOrdered {
     const streams = intake.streamsOf(RELIABLE_ORDERED);
     this.#next = new Float64Array(streams);
     this.#rings = new IdRings(streams);
+    this.#skipped = new IdBits(streams);
   }
 
   /** Forgets the stream. Its held messages are freed with those of the connection. */
   close(stream: number): void {
     this.#next[stream] = 0;
     this.#rings.close(stream);
+    this.#skipped.close(stream);
   }
 
   /** Whether `resume` has something to do. */
@@ -71,7 +73,7 @@ export class ReliableOrdered {
       const length = readLength(cursor, lengthMax);
       if (length < 0) return MALFORMED;
       const ahead = idsAhead(first + i, this.#next[stream]!);
-      if (ahead === 0 && this.#rings.count[stream] === 0) {
+      if (ahead === 0 && this.#rings.count[stream] === 0 && this.#skipped.count[stream] === 0) {
         this.#next[stream] = this.#next[stream]! + 1;
         sink.message(c, channel, cursor.bytes, cursor.at - length, length, 0);
         continue;
@@ -99,12 +101,12 @@ export class ReliableOrdered {
     const stream = c * intake.channels.count + channel;
     const ahead = idsAhead(low, this.#next[stream]!);
     if (ahead >= ID_WINDOW) return intake.violation(channel, TOO_FAR_AHEAD);
-    let m = ahead < 0 ? SKIPPED : this.#rings.at(stream, low, ahead);
-    if (m === SKIPPED || (m >= 0 && held.missing[m] === 0)) {
+    if (this.#isHere(stream, low, ahead)) {
       intake.duplicates++;
       return TAKEN;
     }
-    if (m < 0) {
+    let m = this.#rings.at(stream, low, ahead);
+    if (m === EMPTY) {
       m = this.#reassembler.begin(c, size);
       if (m === BEYOND_WINDOW) return intake.violation(channel, WINDOW_EXCEEDED);
       if (m === NO_ROOM) {
@@ -124,19 +126,24 @@ export class ReliableOrdered {
     const intake = this.#intake;
     const stream = c * intake.channels.count + channel;
     const first = idsAhead(low, this.#next[stream]!);
-    const end = first + count;
-    if (end > ID_WINDOW) return intake.violation(channel, TOO_FAR_AHEAD);
-    let news = false;
-    for (let ahead = Math.max(first, 0); ahead < end; ahead++) {
-      const id = (low + ahead - first) & 0xffff;
-      const m = this.#rings.at(stream, id, ahead);
-      if (m === SKIPPED) continue;
-      if (m >= 0) this.#held.free(m);
-      this.#rings.put(stream, id, ahead, SKIPPED);
-      news = true;
+    if (first + count > ID_WINDOW) return intake.violation(channel, TOO_FAR_AHEAD);
+    // Those behind are done with.
+    const start = Math.max(first, 0);
+    const length = first + count - start;
+    const id = (low + start - first) & 0xffff;
+    if (length <= 0) {
+      intake.duplicates++;
+      return TAKEN;
     }
-    if (!news) intake.duplicates++;
-    else if (first <= 0) this.#handOverReady(stream, channel, sink);
+    for (let at = start; ; at++) {
+      at = this.#rings.find(stream, id + at - start, at, start + length - at);
+      if (at < 0) break;
+      const low = (id + at - start) & 0xffff;
+      this.#held.free(this.#rings.at(stream, low, at));
+      this.#rings.clear(stream, low);
+    }
+    if (this.#skipped.set(stream, id, length) === 0) intake.duplicates++;
+    if (start === 0) this.#handOverReady(stream, channel, sink);
     return TAKEN;
   }
 
@@ -164,12 +171,12 @@ export class ReliableOrdered {
     const held = this.#held;
     const stream = c * intake.channels.count + channel;
     if (ahead >= ID_WINDOW) return intake.violation(channel, TOO_FAR_AHEAD);
-    const before = ahead < 0 ? SKIPPED : this.#rings.at(stream, low, ahead);
-    if (before === SKIPPED || (before >= 0 && held.missing[before] === 0)) {
+    if (this.#isHere(stream, low, ahead)) {
       intake.duplicates++;
       return TAKEN;
     }
-    if (before >= 0) {
+    const before = this.#rings.at(stream, low, ahead);
+    if (before !== EMPTY) {
       // It was also begun in fragments: whole is sooner.
       held.free(before);
       this.#rings.clear(stream, low);
@@ -200,11 +207,24 @@ export class ReliableOrdered {
     for (;;) {
       const low = this.#next[stream]! & 0xffff;
       const m = this.#rings.at(stream, low, 0);
-      if (m !== SKIPPED && (m < 0 || held.missing[m]! > 0)) break;
-      this.#rings.clear(stream, low);
-      this.#next[stream] = this.#next[stream]! + 1;
-      if (m >= 0) held.handOver(m, channel, 0, sink);
+      if (m === EMPTY) {
+        const passed = this.#skipped.pass(stream, low);
+        if (passed === 0) break;
+        this.#next[stream] = this.#next[stream]! + passed;
+      } else {
+        if (held.missing[m]! > 0) break;
+        this.#rings.clear(stream, low);
+        this.#next[stream] = this.#next[stream]! + 1;
+        held.handOver(m, channel, 0, sink);
+      }
     }
     this.#interrupted.pop();
+  }
+
+  /** Whether the message has arrived, waits, or was skipped. */
+  #isHere(stream: number, low: number, ahead: number): boolean {
+    if (ahead < 0 || this.#skipped.has(stream, low)) return true;
+    const m = this.#rings.at(stream, low, ahead);
+    return m !== EMPTY && this.#held.missing[m] === 0;
   }
 }

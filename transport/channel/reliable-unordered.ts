@@ -1,16 +1,14 @@
 /**
  * Receives `messages` frames, fragments and skips of kind reliable unordered: each message once, as soon as it is there.
  *
- * Ids below `next` are done with. Beyond it, a bit for each of the 4,096 ids of the window; the bits are there only while
- * something beyond `next` has come.
+ * Ids below `next` are done with: delivered or skipped. Beyond it, a bit says so of each id of the window.
  */
 
-import { grown } from '../block-pool.ts';
-import { Regions } from '../regions.ts';
 import type { FrameCursor } from '../wire/frame-cursor.ts';
 import { ID_WINDOW, idsAhead } from '../wire/frame-types.ts';
 import { RELIABLE_UNORDERED } from './channel-set.ts';
 import type { HeldMessages } from './held-messages.ts';
+import { IdBits } from './id-bits.ts';
 import { EMPTY, IdRings } from './id-rings.ts';
 import { type Intake, MALFORMED, type MessageSink, REFUSED, readLength, TAKEN } from './intake.ts';
 import {
@@ -24,22 +22,13 @@ import {
   WINDOW_EXCEEDED,
 } from './reassembler.ts';
 
-const NONE = -1;
-/** log2 of the words of a window: 128 of 32 bits. */
-const WORDS_LOG2 = 7;
-
 export class ReliableUnordered {
   readonly #intake: Intake;
   readonly #held: HeldMessages;
   readonly #reassembler: Reassembler;
   /** The first id that is not done with. */
   readonly #next: Float64Array;
-  /** Where the window's words are, -1: nothing beyond `next` has come. */
-  readonly #base: Int32Array;
-  /** Bits set. */
-  readonly #count: Int32Array;
-  readonly #regions: Regions;
-  #words: Int32Array = new Int32Array(0);
+  readonly #done: IdBits;
   /** Unfinished messages. */
   readonly #rings: IdRings;
 
@@ -49,19 +38,14 @@ export class ReliableUnordered {
     this.#reassembler = reassembler;
     const streams = intake.streamsOf(RELIABLE_UNORDERED);
     this.#next = new Float64Array(streams);
-    this.#base = new Int32Array(streams).fill(NONE);
-    this.#count = new Int32Array(streams);
+    this.#done = new IdBits(streams);
     this.#rings = new IdRings(streams);
-    this.#regions = new Regions((slots) => {
-      this.#words = grown(this.#words, new Int32Array(slots));
-    });
   }
 
   /** Forgets the stream. Its unfinished messages are freed with those of the connection. */
   close(stream: number): void {
     this.#next[stream] = 0;
-    this.#count[stream] = 0;
-    this.#giveWords(stream);
+    this.#done.close(stream);
     this.#rings.close(stream);
   }
 
@@ -131,72 +115,38 @@ export class ReliableUnordered {
     const stream = c * intake.channels.count + channel;
     const first = idsAhead(low, this.#next[stream]!);
     if (first + count > ID_WINDOW) return intake.violation(channel, TOO_FAR_AHEAD);
-    let news = false;
-    for (let i = Math.max(0, -first); i < count; i++) {
-      const id = (low + i) & 0xffff;
-      const ahead = idsAhead(id, this.#next[stream]!);
-      if (this.#isDone(stream, id, ahead)) continue;
-      this.#finish(stream, id, ahead);
-      news = true;
+    // Those behind are done with.
+    const start = Math.max(first, 0);
+    const length = first + count - start;
+    const id = (low + start - first) & 0xffff;
+    if (length <= 0) {
+      intake.duplicates++;
+      return TAKEN;
     }
-    if (!news) intake.duplicates++;
+    for (let at = start; ; at++) {
+      at = this.#rings.find(stream, id + at - start, at, start + length - at);
+      if (at < 0) break;
+      this.#drop(stream, (id + at - start) & 0xffff, at);
+    }
+    if (this.#done.set(stream, id, length) === 0) intake.duplicates++;
+    if (start === 0) this.#next[stream] = this.#next[stream]! + this.#done.pass(stream, id);
     return TAKEN;
   }
 
   #isDone(stream: number, low: number, ahead: number): boolean {
-    if (ahead <= 0) return ahead < 0;
-    const base = this.#base[stream]!;
-    if (base === NONE) return false;
-    const bit = low & (ID_WINDOW - 1);
-    return ((this.#words[base + (bit >> 5)]! >>> (bit & 31)) & 1) === 1;
+    return ahead < 0 || (ahead > 0 && this.#done.has(stream, low));
   }
 
   /** The id is done with: what there is of it in fragments goes, and the window moves on when it was the next one. */
   #finish(stream: number, low: number, ahead: number): void {
-    if (this.#rings.count[stream]! > 0) {
-      const m = this.#rings.at(stream, low, ahead);
-      if (m !== EMPTY) {
-        this.#rings.clear(stream, low);
-        this.#held.free(m);
-      }
-    }
-    const bit = low & (ID_WINDOW - 1);
-    if (ahead > 0) {
-      if (this.#base[stream] === NONE) this.#takeWords(stream);
-      this.#words[this.#base[stream]! + (bit >> 5)]! |= 1 << (bit & 31);
-      this.#count[stream]!++;
-      return;
-    }
-    this.#next[stream] = this.#next[stream]! + 1;
-    if (this.#count[stream]! > 0) this.#advance(stream, bit + 1);
+    if (this.#rings.count[stream]! > 0 && this.#rings.at(stream, low, ahead) !== EMPTY) this.#drop(stream, low, ahead);
+    if (ahead > 0) this.#done.set(stream, low, 1);
+    else this.#next[stream] = this.#next[stream]! + 1 + this.#done.pass(stream, low + 1);
   }
 
-  /** Moves `next` past the bits that are set from `first` on. */
-  #advance(stream: number, first: number): void {
-    const words = this.#words;
-    const base = this.#base[stream]!;
-    let passed = 0;
-    for (;;) {
-      const bit = (first + passed) & (ID_WINDOW - 1);
-      const word = words[base + (bit >> 5)]!;
-      if (((word >>> (bit & 31)) & 1) === 0) break;
-      words[base + (bit >> 5)] = word & ~(1 << (bit & 31));
-      passed++;
-    }
-    this.#next[stream] = this.#next[stream]! + passed;
-    this.#count[stream]! -= passed;
-    if (this.#count[stream] === 0) this.#giveWords(stream);
-  }
-
-  #takeWords(stream: number): void {
-    const base = this.#regions.take(WORDS_LOG2);
-    this.#words.fill(0, base, base + (1 << WORDS_LOG2));
-    this.#base[stream] = base;
-  }
-
-  #giveWords(stream: number): void {
-    if (this.#base[stream] === NONE) return;
-    this.#regions.give(this.#base[stream]!, WORDS_LOG2);
-    this.#base[stream] = NONE;
+  /** Forgets what there is of a message. */
+  #drop(stream: number, low: number, ahead: number): void {
+    this.#held.free(this.#rings.at(stream, low, ahead));
+    this.#rings.clear(stream, low);
   }
 }

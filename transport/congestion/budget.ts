@@ -47,9 +47,11 @@ const SHRINK_SHARE = 0.88;
 const DRAIN_MICROS = 300_000;
 const DRAIN_SHARE_MAX = 0.4;
 /** Share of the measured rate of the path while bulk measures it. */
-const BULK_SHARE = 0.9;
-/** A slice with a low rate takes a quarter at most: bulk may have just begun, or have been held up for a moment. */
-const BULK_FALL = 0.75;
+const BULK_SHARE = 0.85;
+/** A slice moves the budget by a quarter of the way: bulk may have just begun, or have been held up for a moment. */
+const BULK_SMOOTHING = 0.25;
+/** Bulk keeps a queue of its own and answers for it; only a queue that is longer by this is the game's. */
+const BULK_QUEUE_MICROS = 8000;
 
 export class RealTimeBudget {
   readonly bytesPerSecond: Float64Array;
@@ -112,7 +114,7 @@ export class RealTimeBudget {
     const now = sample.now;
     const waits = queue.queueMicros[connection]!;
     const heap = Math.min(OWN_HEAP_MAX_MICROS, (OWN_HEAP_BYTES * SECOND_MICROS) / Math.max(1, this.#use[connection]!));
-    const high = QUEUE_HIGH_MICROS + heap;
+    const high = QUEUE_HIGH_MICROS + heap + (bulk ? BULK_QUEUE_MICROS : 0);
     const elapsed = now - this.#sliceStartedAt[connection]!;
     // A growing queue is answered in the middle of a slice, but not twice in one.
     const early = waits > high && this.#shrinking[connection] === 0 && elapsed >= SLICE_MICROS / 2;
@@ -136,7 +138,7 @@ export class RealTimeBudget {
       return;
     }
     this.#shrinking[connection] = 0;
-    if (bulk) this.#set(connection, Math.max(BULK_SHARE * delivered, budget * BULK_FALL));
+    if (bulk) this.#set(connection, budget + BULK_SMOOTHING * (BULK_SHARE * delivered - budget));
     else if (waits < QUEUE_LOW_MICROS + heap)
       this.#grow(connection, budget, Math.min(elapsed, SECOND_MICROS) / SECOND_MICROS);
   }
@@ -165,9 +167,9 @@ export class RealTimeBudget {
   }
 
   #set(connection: number, bytesPerSecond: number): void {
-    this.bytesPerSecond[connection] =
-      bytesPerSecond > BUDGET_MIN_BYTES_PER_SECOND
-        ? Math.min(bytesPerSecond, PACING_MAX_BYTES_PER_SECOND)
-        : BUDGET_MIN_BYTES_PER_SECOND;
+    this.bytesPerSecond[connection] = bytesPerSecond;
+    if (!(bytesPerSecond > BUDGET_MIN_BYTES_PER_SECOND)) this.bytesPerSecond[connection] = BUDGET_MIN_BYTES_PER_SECOND;
+    else if (bytesPerSecond > PACING_MAX_BYTES_PER_SECOND)
+      this.bytesPerSecond[connection] = PACING_MAX_BYTES_PER_SECOND;
   }
 }

@@ -13,6 +13,7 @@ import { AckSample } from './ack-sample.ts';
 import { RealTimeBudget } from './budget.ts';
 import { ALONE, Competitor, LONGER_PATH } from './competitor.ts';
 import {
+  CWND_COMPETING_MIN_BYTES,
   CWND_INITIAL_BYTES,
   CWND_MAX_BYTES,
   CWND_MIN_BYTES,
@@ -83,6 +84,8 @@ export class CongestionController {
   readonly #step: WindowStep;
   readonly #competitor: Competitor;
   readonly #budget: RealTimeBudget;
+  /** The window that is to be set, in a cell: a double that is passed to a function may be boxed. */
+  readonly #wanted: Float64Array = new Float64Array(1);
   readonly #bulk: Uint8Array;
   readonly #bulkEndedAt: Float64Array;
   readonly #roundStartedAt: Float64Array;
@@ -222,7 +225,7 @@ export class CongestionController {
   #setStep(connection: number): void {
     const lossy = this.loss.smoothed[connection]! > this.loss.floor[connection]! + CALM_LOSS;
     const calm = !lossy && this.queue.queueMicros[connection]! <= this.target.micros[connection]! / 2;
-    this.#step.endRound(connection, this.cwndBytes[connection]!, this.queue.baseMicros[connection]!, calm);
+    this.#step.endRound(connection, this.cwndBytes, this.queue.baseMicros, calm);
   }
 
   #startupAck(connection: number, sample: AckSample): void {
@@ -233,13 +236,14 @@ export class CongestionController {
       const base = this.queue.baseMicros[connection]!;
       // What was delivered, and what was lost on the way, over an empty path.
       const sent = this.#rate.greatest[connection]! / (1 - Math.min(0.5, this.loss.smoothed[connection]!));
-      this.#setCwnd(connection, Math.min(this.cwndBytes[connection]!, (sent * base) / SECOND_MICROS));
+      this.#wanted[0] = Math.min(this.cwndBytes[connection]!, (sent * base) / SECOND_MICROS);
+      this.#setCwnd(connection);
       this.#cut(connection, CUT_SHARE, sample.now);
       return;
     }
     if (this.#used(connection, sample)) {
-      const grown = this.cwndBytes[connection]! + STARTUP_GROWTH * sample.ackedBytes;
-      this.#grow(connection, grown, CWND_GAIN_STARTUP);
+      this.#wanted[0] = this.cwndBytes[connection]! + STARTUP_GROWTH * sample.ackedBytes;
+      this.#grow(connection, CWND_GAIN_STARTUP);
     }
   }
 
@@ -261,7 +265,8 @@ export class CongestionController {
     }
     if (this.#used(connection, sample)) {
       const cwnd = this.cwndBytes[connection]!;
-      this.#grow(connection, cwnd + (this.#step.bytes[connection]! * sample.ackedBytes) / cwnd, CWND_GAIN);
+      this.#wanted[0] = cwnd + (this.#step.bytes[connection]! * sample.ackedBytes) / cwnd;
+      this.#grow(connection, CWND_GAIN);
     }
   }
 
@@ -289,7 +294,8 @@ export class CongestionController {
   #compete(connection: number, sample: AckSample): void {
     this.mode[connection] = COMPETING;
     this.#competitor.met(connection, sample);
-    this.#setCwnd(connection, this.#competitor.savedCwndBytes[connection]!);
+    this.#wanted[0] = this.#competitor.savedCwndBytes[connection]!;
+    this.#setCwnd(connection);
     this.#lookAfter(connection, sample.now);
     this.loss.answered(connection);
   }
@@ -318,7 +324,9 @@ export class CongestionController {
       return;
     }
     const cwnd = this.cwndBytes[connection]!;
-    if (this.#used(connection, sample)) this.#setCwnd(connection, cwnd + (PACKET_BYTES * sample.ackedBytes) / cwnd);
+    if (!this.#used(connection, sample)) return;
+    this.#wanted[0] = cwnd + (PACKET_BYTES * sample.ackedBytes) / cwnd;
+    this.#setCwnd(connection);
   }
 
   #endTest(connection: number, sample: AckSample): void {
@@ -329,7 +337,8 @@ export class CongestionController {
       return;
     }
     // What the test took is given back.
-    this.#setCwnd(connection, this.#competitor.savedCwndBytes[connection]!);
+    this.#wanted[0] = this.#competitor.savedCwndBytes[connection]!;
+    this.#setCwnd(connection);
     if (verdict === LONGER_PATH) {
       this.mode[connection] = DELAY;
       this.queue.adopt(connection, sample.now);
@@ -344,26 +353,36 @@ export class CongestionController {
   }
 
   #cut(connection: number, share: number, now: Micros): void {
-    this.#setCwnd(connection, this.cwndBytes[connection]! * share);
+    this.#wanted[0] = this.cwndBytes[connection]! * share;
+    this.#setCwnd(connection);
     this.#lookAfter(connection, now);
     this.#roundsSinceCut[connection] = 0;
     this.#step.reset(connection);
     this.#setStep(connection);
   }
 
-  /** Grows to `bytes`, but not beyond what the greatest delivery rate can use: windows that nothing holds back run away. */
-  #grow(connection: number, bytes: number, gain: number): void {
+  /** Grows to `#wanted`, but not beyond what the greatest delivery rate can use: windows that nothing holds back run away. */
+  #grow(connection: number, gain: number): void {
     const rtt = this.queue.baseMicros[connection]! + this.target.micros[connection]!;
     const lossy = 1 - this.loss.floor[connection]!;
     const bound = (gain * this.#rate.greatest[connection]! * rtt) / (SECOND_MICROS * lossy) + CWND_MIN_BYTES;
     const cwnd = this.cwndBytes[connection]!;
-    if (bytes > cwnd) this.#setCwnd(connection, Math.max(cwnd, Math.min(bytes, bound)));
+    const wanted = Math.min(this.#wanted[0]!, bound);
+    if (!(wanted > cwnd)) return;
+    this.#wanted[0] = wanted;
+    this.#setCwnd(connection);
   }
 
-  #setCwnd(connection: number, bytes: number): void {
-    // Written so that NaN becomes the minimum.
-    this.cwndBytes[connection] =
-      bytes > CWND_MIN_BYTES ? (bytes < CWND_MAX_BYTES ? bytes : CWND_MAX_BYTES) : CWND_MIN_BYTES;
+  /** Sets the window to `#wanted`, within its bounds. */
+  #setCwnd(connection: number): void {
+    const bytes = this.#wanted[0]!;
+    // Written so that NaN becomes the minimum; and as stores, since V8 boxes a choice between a double and an imported constant.
+    this.cwndBytes[connection] = bytes;
+    if (!(bytes > CWND_MIN_BYTES)) this.cwndBytes[connection] = CWND_MIN_BYTES;
+    if (this.mode[connection] === COMPETING && !(bytes > CWND_COMPETING_MIN_BYTES)) {
+      this.cwndBytes[connection] = CWND_COMPETING_MIN_BYTES;
+    }
+    if (bytes > CWND_MAX_BYTES) this.cwndBytes[connection] = CWND_MAX_BYTES;
   }
 
   #pace(connection: number): void {
@@ -371,11 +390,8 @@ export class CongestionController {
     const rtt = base > 0 ? base + this.queue.queueMicros[connection]! : RTT_INITIAL_MICROS;
     const gain = this.mode[connection] === STARTUP ? PACING_GAIN_STARTUP : PACING_GAIN;
     const rate = (gain * this.cwndBytes[connection]! * SECOND_MICROS) / Math.max(1, rtt);
-    this.pacingBytesPerSecond[connection] =
-      rate > PACING_MIN_BYTES_PER_SECOND
-        ? rate < PACING_MAX_BYTES_PER_SECOND
-          ? rate
-          : PACING_MAX_BYTES_PER_SECOND
-        : PACING_MIN_BYTES_PER_SECOND;
+    this.pacingBytesPerSecond[connection] = rate;
+    if (!(rate > PACING_MIN_BYTES_PER_SECOND)) this.pacingBytesPerSecond[connection] = PACING_MIN_BYTES_PER_SECOND;
+    else if (rate > PACING_MAX_BYTES_PER_SECOND) this.pacingBytesPerSecond[connection] = PACING_MAX_BYTES_PER_SECOND;
   }
 }

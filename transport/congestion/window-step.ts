@@ -36,15 +36,16 @@ export class WindowStep {
     this.#calmRounds[connection] = 0;
   }
 
-  /** After a cut, and after each round. `calm`: no queue and no loss worth the name. Writes `bytes`. */
-  endRound(connection: number, cwndBytes: number, rttMicros: number, calm: boolean): void {
-    const far = Math.min(FAR_MAX, Math.max(FAR_MIN, rttMicros / PLAIN_RTT_MICROS));
-    const plain = PACKET_BYTES * Math.sqrt(cwndBytes / PLAIN_CWND_BYTES) * far;
+  /** After a cut, and after each round. Both columns are the caller's. `calm`: no queue and no loss worth the name. Writes `bytes`. */
+  endRound(connection: number, cwndBytes: Float64Array, rttMicros: Float64Array, calm: boolean): void {
+    const cwnd = cwndBytes[connection]!;
+    const far = Math.min(FAR_MAX, Math.max(FAR_MIN, rttMicros[connection]! / PLAIN_RTT_MICROS));
+    const plain = PACKET_BYTES * Math.sqrt(cwnd / PLAIN_CWND_BYTES) * far;
     if (!calm) this.#calmRounds[connection] = 0;
     else if (this.#calmRounds[connection]! < 255) this.#calmRounds[connection]!++;
     if (this.#calmRounds[connection]! <= CALM_ROUNDS) this.bytes[connection] = plain;
     else {
-      const grown = Math.min(this.bytes[connection]! * CALM_GROWTH, STEP_SHARE_MAX * cwndBytes);
+      const grown = Math.min(this.bytes[connection]! * CALM_GROWTH, STEP_SHARE_MAX * cwnd);
       this.bytes[connection] = Math.max(plain, grown);
     }
   }

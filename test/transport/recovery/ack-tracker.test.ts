@@ -116,6 +116,17 @@ describe('what an ack says', () => {
     ]);
   });
 
+  it('takes no notice of a packet 2,048 numbers below the newest', () => {
+    const { acks, bytes, take } = tracker();
+    take(5000, 0);
+    acks.write(C, bytes, 0, 256, 0);
+    take(5000 - ACK_WINDOW, 0);
+    expect(acks.hasNews(C)).toBe(false);
+    expect(acks.dueAt[C]).toBe(NEVER);
+    take(5001 - ACK_WINDOW, 0);
+    expect(acks.dueAt[C]).toBe(0);
+  });
+
   it('tells numbers beyond 2^32 and just below 2^53 apart', () => {
     for (const first of [2 ** 32 - 3, 2 ** 53 - 3000]) {
       const { take, ranges } = tracker();
