@@ -152,7 +152,7 @@ export class Drive<Sink> {
     for (let round = 0; round < RECEIVE_ROUNDS_MAX; round++) {
       if (this.#socket.receive() === 0) return false;
       this.#endpoint.receive(this.#socket.rx, now, unixSeconds);
-      this.#endpoint.drain(this.#sink);
+      this.#endpoint.drain(this.#sink, now);
       now = this.#readClock(); // the game's callbacks ran
     }
     return true;
@@ -174,8 +174,9 @@ export class Drive<Sink> {
 
   /** Step 4. */
   #advance(): Micros {
-    this.#endpoint.advance(this.#readClock());
-    this.#endpoint.drain(this.#sink);
+    const now = this.#readClock();
+    this.#endpoint.advance(now);
+    this.#endpoint.drain(this.#sink, now);
     return this.#readClock();
   }
 

@@ -1,4 +1,4 @@
-/** The types of an emitter whose listeners of `message` may leave out the last argument, the tag. */
+/** The types of an emitter whose listeners of `message` may leave out arguments at the end, the tag for one. */
 
 import { EventEmitter } from 'eventemitter3';
 
@@ -15,12 +15,18 @@ export interface MessageEmitter<Events extends EventEmitter.ValidEventTypes, Mes
   extends Omit<EventEmitter<Events>, 'on' | 'once' | 'off' | 'addListener' | 'removeListener'> {
   on(event: 'message', listener: (...args: Message) => void): this;
   on(event: 'message', listener: (...args: WithoutLast<Message>) => void): this;
+  on(event: 'message', listener: (...args: WithoutLast<WithoutLast<Message>>) => void): this;
+  on(event: 'message', listener: (...args: WithoutLast<WithoutLast<WithoutLast<Message>>>) => void): this;
   on<E extends EventEmitter.EventNames<Events>>(event: E, listener: EventEmitter.EventListener<Events, E>): this;
   once(event: 'message', listener: (...args: Message) => void): this;
   once(event: 'message', listener: (...args: WithoutLast<Message>) => void): this;
+  once(event: 'message', listener: (...args: WithoutLast<WithoutLast<Message>>) => void): this;
+  once(event: 'message', listener: (...args: WithoutLast<WithoutLast<WithoutLast<Message>>>) => void): this;
   once<E extends EventEmitter.EventNames<Events>>(event: E, listener: EventEmitter.EventListener<Events, E>): this;
   off(event: 'message', listener?: (...args: Message) => void): this;
   off(event: 'message', listener?: (...args: WithoutLast<Message>) => void): this;
+  off(event: 'message', listener?: (...args: WithoutLast<WithoutLast<Message>>) => void): this;
+  off(event: 'message', listener?: (...args: WithoutLast<WithoutLast<WithoutLast<Message>>>) => void): this;
   off<E extends EventEmitter.EventNames<Events>>(event: E, listener?: EventEmitter.EventListener<Events, E>): this;
 }
 

@@ -69,10 +69,10 @@ export class ClientEndpoint implements GameEndpoint<ClientSink> {
     this.netcode.receive(batch, now, unixSeconds);
   }
 
-  drain(sink: ClientSink): void {
+  drain(sink: ClientSink, now: Micros): void {
     this.#ascent.sink = sink;
-    this.netcode.drain(this.#ascent);
-    this.connections.drain(sink, this.#ascent.now);
+    this.netcode.drain(this.#ascent, now);
+    this.connections.drain(sink, now);
   }
 
   advance(now: Micros): void {
@@ -158,10 +158,10 @@ class Ascent implements NetcodeClientSink, ConnectionSink {
     this.#connections.drain(this.sink, now);
   }
 
-  payload(bytes: Uint8Array, offset: number, length: number): void {
+  payload(bytes: Uint8Array, offset: number, length: number, now: Micros): void {
     const connections = this.#connections;
-    if (connections.receive(SERVER, bytes, offset, length, this.now, this)) return;
-    this.#netcode.disconnect('protocol', connections.frames.violationText, this.now);
+    if (connections.receive(SERVER, bytes, offset, length, now, this)) return;
+    this.#netcode.disconnect('protocol', connections.frames.violationText, now);
   }
 
   path(hostChanged: boolean): void {

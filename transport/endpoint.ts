@@ -18,7 +18,7 @@ export interface Endpoint<Sink> {
    */
   receive(batch: DatagramBatch, now: Micros, unixSeconds: number): void;
   /** Hands over, in order, what has happened since the last drain. Sinks may send and disconnect; that acts later. */
-  drain(sink: Sink): void;
+  drain(sink: Sink, now: Micros): void;
   /** Fires every timer that is due at `now`. */
   advance(now: Micros): void;
   /** Appends what is due to `batch` until it is full or nothing is left; call again after a flush while it filled up. */

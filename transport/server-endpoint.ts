@@ -63,10 +63,10 @@ export class ServerEndpoint implements GameEndpoint<ServerSink> {
     this.netcode.receive(batch, now, unixSeconds);
   }
 
-  drain(sink: ServerSink): void {
+  drain(sink: ServerSink, now: Micros): void {
     this.#ascent.sink = sink;
-    this.netcode.drain(this.#ascent);
-    this.connections.drain(sink, this.#ascent.now);
+    this.netcode.drain(this.#ascent, now);
+    this.connections.drain(sink, now);
   }
 
   advance(now: Micros): void {
@@ -128,10 +128,10 @@ class Ascent implements NetcodeServerSink {
     this.sink.connect(connection);
   }
 
-  payload(connection: number, bytes: Uint8Array, offset: number, length: number): void {
+  payload(connection: number, bytes: Uint8Array, offset: number, length: number, now: Micros): void {
     const connections = this.#connections;
-    if (connections.receive(connection, bytes, offset, length, this.now, this.sink)) return;
-    this.#netcode.disconnect(connection, 'protocol', connections.frames.violationText, this.now);
+    if (connections.receive(connection, bytes, offset, length, now, this.sink)) return;
+    this.#netcode.disconnect(connection, 'protocol', connections.frames.violationText, now);
   }
 
   path(connection: number, hostChanged: boolean): void {

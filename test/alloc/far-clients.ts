@@ -66,7 +66,7 @@ export class FarClients implements Session, MessageSink, OutgoingSink {
   readonly #sessions: Sessions;
   readonly #aead: Aead;
   readonly #header = new PacketHeader();
-  readonly #rng: Rng = lcg(3);
+  #chance = 3;
   readonly #lossBelow: number;
   #turn = 0;
 
@@ -171,7 +171,9 @@ export class FarClients implements Session, MessageSink, OutgoingSink {
   blackHole(): void {}
 
   #isLost(): boolean {
-    return (this.#rng.u32() & 0x7fff_ffff) < this.#lossBelow;
+    // In 32 bits with a sign: a larger number would be boxed, and what is measured is not this.
+    this.#chance = (Math.imul(this.#chance, 1_664_525) + 1_013_904_223) | 0;
+    return this.#chance >>> 1 < this.#lossBelow;
   }
 
   #send(c: number, channel: number, tag: number, now: Micros): void {
@@ -212,7 +214,7 @@ export class FarClients implements Session, MessageSink, OutgoingSink {
             if (indexOf(tx.address, slot * ADDRESS_BYTES) === index) tx.address.set(own, slot * ADDRESS_BYTES);
           }
           client.receive(tx, now(), SECONDS);
-          client.drain(NOBODY);
+          client.drain(NOBODY, now());
         },
       );
     }

@@ -200,12 +200,12 @@ class Stand {
       client.transmit(batch, this.#now);
       for (let slot = 0; slot < batch.count; slot++) batch.address.set(address, slot * ADDRESS_BYTES);
       this.#server.receive(batch, this.#now, SECONDS);
-      this.#server.drain(this.#sink);
+      this.#server.drain(this.#sink, this.#now);
       this.#tx.count = 0;
       this.#server.transmit(this.#tx, this.#now);
       for (let slot = 0; slot < this.#tx.count; slot++) this.#tx.address.set(own, slot * ADDRESS_BYTES);
       client.receive(this.#tx, this.#now, SECONDS);
-      client.drain({ connect: () => {}, payload: () => {}, path: () => {}, disconnect: () => {} });
+      client.drain({ connect: () => {}, payload: () => {}, path: () => {}, disconnect: () => {} }, this.#now);
     }
     if (!client.isConnected()) throw new Error(`client ${index} did not connect`);
     const { clientToServerKey, serverToClientKey } = readConnectToken(token)!;
@@ -228,7 +228,7 @@ class Stand {
   #receiveAll(): void {
     for (let i = 0; i < BATCHES; i++) {
       this.#server.receive(this.#rx[i]!, this.#now, SECONDS);
-      this.#server.drain(this.#sink);
+      this.#server.drain(this.#sink, this.#now);
     }
     this.#server.advance(this.#now);
   }

@@ -117,7 +117,7 @@ class ProtocolClient implements LoadClient {
       return;
     }
     netcode.receive(this.#socket.rx, now, sys.clock.unixSeconds());
-    netcode.drain(sink);
+    netcode.drain(sink, now);
     netcode.advance(now);
   }
 

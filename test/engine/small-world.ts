@@ -1,6 +1,11 @@
 /** A simulated world with engines on its hosts, for tests of the engine: no ports, no waiting, the same every time. */
 
+import type { Channels } from '../../engine/channel-types.ts';
+import type { Client } from '../../engine/client.ts';
 import type { Host } from '../../engine/host.ts';
+import type { ClientOptions, ServerOptions } from '../../engine/options.ts';
+import type { Peer } from '../../engine/peer.ts';
+import type { Server } from '../../engine/server.ts';
 import type { DirectionOptions } from '../../sim/direction-options.ts';
 import { openEngine } from '../../sim/engine-host.ts';
 import type { SimHost } from '../../sim/host.ts';
@@ -57,4 +62,44 @@ export async function inSmallWorld(
   world.start(serverHost, 0, () => play(small).finally(() => (ended = true)));
   await world.run({ untilMicros: 120 * SECOND, stopWhen: () => ended });
   if (!ended) throw new Error('the test still waited after two virtual minutes');
+}
+
+/** A server with one client, connected for a second. */
+export interface Pair<C extends Channels> {
+  readonly small: SmallWorld;
+  readonly host: Host;
+  readonly server: Server<C>;
+  readonly peer: Peer<C>;
+  readonly client: Client<C>;
+}
+
+/** What may differ from a plain pair. */
+export interface PairOptions<C extends Channels> {
+  readonly link?: DirectionOptions;
+  readonly server?: Partial<ServerOptions<C>>;
+  readonly client?: Partial<ClientOptions<C>>;
+}
+
+/** `inSmallWorld` with a pair. */
+export function inPair<C extends Channels>(
+  channels: C,
+  play: (pair: Pair<C>) => Promise<void>,
+  options: PairOptions<C> = {},
+): Promise<void> {
+  return inSmallWorld(async (small) => {
+    const host = small.server;
+    const server = await host.listen<C>({
+      port: 40_000,
+      host: '0.0.0.0',
+      publicAddresses: [SERVER_ADDRESS],
+      privateKey: KEY,
+      freshKey: true,
+      protocolId: 7,
+      channels,
+      ...options.server,
+    });
+    const client = await small.client().connect<C>({ token: () => small.token(), channels, ...options.client });
+    await host.sleep(SECOND);
+    await play({ small, host, server, peer: server.peers[0]!, client });
+  }, options.link);
 }

@@ -92,6 +92,23 @@ describe.skipIf(!built)(`the samples${built ? '' : ' (need npm run build)'}`, ()
     expect([code, err]).toEqual([1, 'client: this client draws on a terminal; its output is not one\n']);
   });
 
+  it('the tour shows what it says', async () => {
+    const { code, out } = await start('tour/tour.js', []).ended;
+    for (const line of [
+      'chat: welcome, number 0',
+      'chat: 0 says hello',
+      'door 0 is shut',
+      'door 1 is open',
+      'message 1 was delivered',
+      '12 gold buy a sword',
+      '3 gold: not enough gold',
+      'the world came again and again, 1 player moved',
+    ]) {
+      expect(out).toContain(`${line}\n`);
+    }
+    expect(code).toBe(0);
+  });
+
   it('the echo client gets its words back', async () => {
     const server = start('echo/server.js', [], { PORT: '0' });
     const [, port] = await server.until(/listening on 127\.0\.0\.1:(\d+)/);

@@ -70,10 +70,10 @@ export class DeliveryRate {
     columns.appLimited[slot] = this.#limitedUntilBytes[connection]! > 0 ? 1 : 0;
   }
 
-  /** Counts one packet of an ack frame. Call for each newly acknowledged packet, then `finish`. */
-  onAcked(connection: number, columns: RateColumns, slot: number, bytes: number, now: Micros): void {
+  /** Counts one packet of an ack frame that arrived at `sample.now`. Call for each newly acknowledged packet, then `finish`. */
+  onAcked(connection: number, columns: RateColumns, slot: number, bytes: number, sample: AckSample): void {
     this.deliveredBytes[connection]! += bytes;
-    this.#deliveredAt[connection] = now;
+    this.#deliveredAt[connection] = sample.now;
     const sentAt = columns.sentAt[slot]!;
     if (this.#folded && sentAt < this.#newestSentAt[0]!) return;
     this.#folded = true;

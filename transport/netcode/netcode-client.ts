@@ -168,13 +168,13 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
     }
   }
 
-  drain(sink: NetcodeClientSink): void {
+  drain(sink: NetcodeClientSink, now: Micros): void {
     const events = this.#events;
     for (let i = events.next(); i >= 0; i = events.next()) {
       switch (events.kind[i]) {
         case EVENT_PAYLOAD:
           this.receivedNumber[0] = events.number[i]!;
-          sink.payload(this.#aead.plaintext, events.offset[i]!, events.length[i]!);
+          sink.payload(this.#aead.plaintext, events.offset[i]!, events.length[i]!, now);
           break;
         case EVENT_CONNECT:
           sink.connect(this.#course.index, this.#course.maxClients);

@@ -150,14 +150,14 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     }
   }
 
-  drain(sink: NetcodeServerSink): void {
+  drain(sink: NetcodeServerSink, now: Micros): void {
     const events = this.#events;
     for (let i = events.next(); i >= 0; i = events.next()) {
       const connection = events.connection[i]!;
       switch (events.kind[i]) {
         case EVENT_PAYLOAD:
           this.receivedNumber[0] = events.number[i]!;
-          sink.payload(connection, this.#aead.plaintext, events.offset[i]!, events.length[i]!);
+          sink.payload(connection, this.#aead.plaintext, events.offset[i]!, events.length[i]!, now);
           break;
         case EVENT_ADMIT:
           // It may have left again in the same turn; then only its end is told.

@@ -1,5 +1,6 @@
 /** What the endpoints of netcode tell whoever drains them. */
 
+import type { Micros } from '../../sys/api.ts';
 import type { DisconnectReason } from '../endpoint.ts';
 
 /** What a server tells, in order. Connections are numbers, 0 .. maxClients - 1, given again only after `disconnect`. */
@@ -8,7 +9,7 @@ export interface NetcodeServerSink {
   admit(connection: number): void;
   connect(connection: number): void;
   /** `length` bytes at `bytes[offset ..]`, borrowed until the next receive. `receivedNumber[0]` is the packet number. */
-  payload(connection: number, bytes: Uint8Array, offset: number, length: number): void;
+  payload(connection: number, bytes: Uint8Array, offset: number, length: number, now: Micros): void;
   /**
    * The client's address is another one from here on (`addressOf`). When the host part changed too, what was learned about
    * the path is worth nothing any more; when only the port did, a NAT has forgotten the old one. A good moment for `issueId`.
@@ -28,7 +29,7 @@ export interface NetcodeClientSink {
   /** The server took us in as connection `index` of at most `maxClients`. */
   connect(index: number, maxClients: number): void;
   /** `length` bytes at `bytes[offset ..]`, borrowed until the next receive. `receivedNumber[0]` is the packet number. */
-  payload(bytes: Uint8Array, offset: number, length: number): void;
+  payload(bytes: Uint8Array, offset: number, length: number, now: Micros): void;
   /** The server sees us at another address from here on, and, with `hostChanged`, at another host: at the end of another path. */
   path(hostChanged: boolean): void;
   /** The end of every `connect()` call, whether it came to a connection or not. */

@@ -352,7 +352,9 @@ export class LossDetector {
 
   #armProbe(c: number): void {
     const sent = this.#sent;
-    this.probeAt[c] = sent.inFlightPackets[c] === 0 ? NEVER : sent.lastElicitingAt[c]! + this.#probeTimeout(c);
+    // Two stores and no choice of a value: what joins NEVER with a sum would be boxed.
+    if (sent.inFlightPackets[c] === 0) this.probeAt[c] = NEVER;
+    else this.probeAt[c] = sent.lastElicitingAt[c]! + this.#probeTimeout(c);
   }
 
   /** The probe timeout times 1, 1.5, 2.25, 4.5, 9 ... by the probes sent since the last ack; a whole number. */

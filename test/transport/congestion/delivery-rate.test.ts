@@ -21,7 +21,7 @@ describe('the rate sampler', () => {
   const ack = (now: number, ...slots: number[]) => {
     sample.clear(now);
     for (const slot of slots) {
-      rate.onAcked(1, columns, slot, BYTES, now);
+      rate.onAcked(1, columns, slot, BYTES, sample);
       inFlight -= BYTES;
     }
     rate.finish(1, sample);
@@ -97,7 +97,7 @@ describe('the rate sampler', () => {
     expect(sample.deliveryRate).toBe(0);
     sample.clear(50_500);
     sample.minRttMicros = 100_000;
-    rate.onAcked(1, columns, 30, BYTES, 50_500);
+    rate.onAcked(1, columns, 30, BYTES, sample);
     rate.finish(1, sample);
     expect(sample.deliveryRate).toBe(0);
   });

@@ -43,7 +43,7 @@ export class OwnFlow implements Flow {
     this.#options = options;
     this.rttMicros = options.rttMicros;
     this.bulk = options.bulk ?? false;
-    this.ring.onAcked = (slot, bytes, now) => this.rate.onAcked(0, this.ring, slot, bytes, now);
+    this.ring.onAcked = (slot, bytes) => this.rate.onAcked(0, this.ring, slot, bytes, this.#sample);
     this.#index = world.add(this, startsAt);
   }
 

@@ -170,7 +170,7 @@ test.each([
       else peers.writePacket(rx, i, PACKET_PAYLOAD, now);
     }
     server.receive(rx, now, world.unixSeconds);
-    server.drain(sink);
+    server.drain(sink, 0);
     server.advance(now);
     tx.count = 0;
     for (let i = 0; i < clients; i++) {
@@ -215,12 +215,12 @@ function connect(
     client.client.transmit(rx, world.now);
     for (let slot = 0; slot < rx.count; slot++) rx.address.set(client.address, slot * ADDRESS_BYTES);
     server.receive(rx, world.now, world.unixSeconds);
-    server.drain(sink);
+    server.drain(sink, 0);
     tx.count = 0;
     server.transmit(tx, world.now);
     for (let slot = 0; slot < tx.count; slot++) tx.address.set(at('10.0.0.1', 40000), slot * ADDRESS_BYTES);
     client.client.receive(tx, world.now, world.unixSeconds);
-    client.client.drain({ connect: () => {}, payload: () => {}, path: () => {}, disconnect: () => {} });
+    client.client.drain({ connect: () => {}, payload: () => {}, path: () => {}, disconnect: () => {} }, 0);
   }
   expect(client.client.isConnected()).toBe(true);
 }

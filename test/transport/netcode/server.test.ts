@@ -557,8 +557,8 @@ describe('sending', () => {
         if (bytes[offset] === 2) throw new Error('the game is wrong');
       },
     };
-    expect(() => server.server.drain(sink)).toThrow('the game is wrong');
-    server.server.drain(sink);
+    expect(() => server.server.drain(sink, 0)).toThrow('the game is wrong');
+    server.server.drain(sink, 0);
     expect(told).toEqual([1, 2, 3]);
   });
 

@@ -150,21 +150,24 @@ export class ServerStation implements Station {
   }
 
   #drain(now: Micros): void {
-    this.server.drain({
-      admit: (connection) => {
-        this.admitted.push(connection);
-        this.onAdmit(connection, now);
+    this.server.drain(
+      {
+        admit: (connection) => {
+          this.admitted.push(connection);
+          this.onAdmit(connection, now);
+        },
+        connect: (connection) => this.connected.push(connection),
+        payload: (connection, bytes, offset, length) => {
+          const number = this.server.receivedNumber[0]!;
+          this.payloads.push({ connection, bytes: bytes.slice(offset, offset + length), number });
+        },
+        path: (connection, hostChanged) =>
+          this.moves.push({ connection, hostChanged, payloadsBefore: this.payloads.length }),
+        resume: (connection) => this.resumed.push({ connection, payloadsBefore: this.payloads.length }),
+        disconnect: (connection, reason) => this.ended.push({ connection, reason }),
       },
-      connect: (connection) => this.connected.push(connection),
-      payload: (connection, bytes, offset, length) => {
-        const number = this.server.receivedNumber[0]!;
-        this.payloads.push({ connection, bytes: bytes.slice(offset, offset + length), number });
-      },
-      path: (connection, hostChanged) =>
-        this.moves.push({ connection, hostChanged, payloadsBefore: this.payloads.length }),
-      resume: (connection) => this.resumed.push({ connection, payloadsBefore: this.payloads.length }),
-      disconnect: (connection, reason) => this.ended.push({ connection, reason }),
-    });
+      now,
+    );
   }
 }
 
@@ -204,13 +207,16 @@ export class ClientStation implements Station {
   }
 
   #drain(now: Micros): void {
-    this.client.drain({
-      connect: (index, maxClients) => this.connected.push({ index, maxClients, at: now }),
-      payload: (bytes, offset, length) =>
-        this.payloads.push({ bytes: bytes.slice(offset, offset + length), number: this.client.receivedNumber[0]! }),
-      path: (hostChanged) => this.moves.push(hostChanged),
-      disconnect: (reason) => this.ended.push(reason),
-    });
+    this.client.drain(
+      {
+        connect: (index, maxClients) => this.connected.push({ index, maxClients, at: now }),
+        payload: (bytes, offset, length) =>
+          this.payloads.push({ bytes: bytes.slice(offset, offset + length), number: this.client.receivedNumber[0]! }),
+        path: (hostChanged) => this.moves.push(hostChanged),
+        disconnect: (reason) => this.ended.push(reason),
+      },
+      now,
+    );
   }
 }
 
