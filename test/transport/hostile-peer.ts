@@ -21,6 +21,7 @@ export class HostilePeer {
   readonly bytes: Uint8Array = new Uint8Array(PAYLOAD_BYTES_MAX);
   length = 0;
   readonly #rng: Rng;
+  #sent = 0;
   readonly #corpus: readonly Uint8Array[];
   /** A guess at the ids and ticks that the receiver expects. */
   id = 0;
@@ -34,13 +35,17 @@ export class HostilePeer {
     return (this.#rng.u32() >>> 3) % n;
   }
 
-  /** Something. `lastSent` is the last number that the receiver used. */
-  write(lastSent: number): void {
+  /** Something. `lastSent` is the last number that the receiver used, one of `sent` since the connection began. */
+  write(lastSent: number, sent: number): void {
     this.length = 0;
+    this.#sent = sent;
     const choice = this.below(10);
     if (choice === 0) this.#noise();
-    else if (choice < 5) this.#bend(this.#corpus[this.below(this.#corpus.length)]!);
-    else {
+    else if (choice < 5) {
+      if (this.below(3) === 0) this.#ack(lastSent);
+      this.#bend(this.#corpus[this.below(this.#corpus.length)]!);
+    } else {
+      if (this.below(2) === 0) this.#ack(lastSent);
       for (let frames = 1 + this.below(6); frames > 0; frames--) this.frame(lastSent);
       if (this.below(8) === 0) this.#flip();
     }
@@ -55,7 +60,7 @@ export class HostilePeer {
   frame(lastSent: number): void {
     if (this.length > PAYLOAD_BYTES_MAX - 40) return;
     const kind = this.below(12);
-    if (kind < 2) this.#ack(lastSent);
+    if (kind === 0 && this.below(20) === 0) this.#ack(lastSent);
     else if (kind < 8) this.#messages();
     else if (kind < 10) this.#fragment();
     else this.#rare();
@@ -99,13 +104,16 @@ export class HostilePeer {
       how === 0 ? byte ^ (1 << this.below(8)) : how === 1 ? byte + 1 : how === 2 ? byte - 1 : this.below(256);
   }
 
+  /** Mostly of packets that were sent. */
   #ack(lastSent: number): void {
-    const gaps = this.below(3) === 0 ? this.below(4) : 0;
+    const bold = this.below(200) === 0;
+    if (this.#sent < 6 && !bold) return;
+    const gaps = this.below(8) === 0 ? this.below(bold ? 32 : 2) : 0;
     this.#u8(0x10 + gaps);
-    this.#u16(lastSent - this.below(this.below(20) === 0 ? 40 : 4) + (this.below(60) === 0 ? 3 : 0));
+    this.#u16(lastSent - this.below(bold ? 40 : 2) + (bold ? this.below(3) : 0));
     this.#u16(this.below(65_536));
-    this.#varint(this.below(4));
-    for (let i = 0; i < gaps * 2; i++) this.#varint(this.below(4));
+    this.#varint(this.below(bold ? 3000 : 2));
+    for (let i = 0; i < gaps * 2; i++) this.#varint(this.below(2));
   }
 
   #messages(): void {
@@ -174,7 +182,7 @@ export class HostilePeer {
         for (let i = 0; i < 3; i++) this.#u8(0);
         break;
       default:
-        this.#u8(this.below(256));
+        this.#u8(this.below(4) === 0 ? this.below(256) : 0);
     }
   }
 
