@@ -75,6 +75,8 @@ export class Connections implements FrameTaker {
   readonly channels: ChannelSet;
   /** Memory of messages on their way out. */
   readonly pool: BlockPool;
+  /** Memory of messages that are put together, or wait for an earlier one. */
+  readonly receivePool: BlockPool;
   readonly outgoing: Outgoing;
   readonly incoming: Incoming;
   /** Packets on their way, and what is known of each path. */
@@ -106,8 +108,8 @@ export class Connections implements FrameTaker {
     this.#rng = rng;
     this.pool = new BlockPool(options.sendMemoryBytesMax, { bytes: tx.arena, view: tx.view, at: tx.spareOffset });
     this.outgoing = new Outgoing({ connections, channels, pool: this.pool, backlogMax, backlogBytesMax });
-    const pool = new BlockPool(options.receiveMemoryBytesMax);
-    this.incoming = new Incoming({ connections, channels, windowBytes, pool });
+    this.receivePool = new BlockPool(options.receiveMemoryBytesMax);
+    this.incoming = new Incoming({ connections, channels, windowBytes, pool: this.receivePool });
     this.tracker = new AckTracker(connections, session.receivedNumber);
     this.#control = new ControlFrames(connections, channels.hash, windowBytes);
     this.flight = new Flight(connections, this.outgoing, this.#control, this.tracker);

@@ -106,6 +106,11 @@ export class Flight implements FateSink, FramesSink {
     const inFlight = sent.inFlightBytes[c]!;
     const bytes = length + PACKET_OVERHEAD_BYTES;
     const slot = sent.record(c, bytes, eliciting, this.#outgoing.carried.building, ackNewest, number, now);
+    if (slot < 0) {
+      // The peer has withheld every ack for 65,536 numbers: what this packet carried has no fate.
+      this.framesDropped(c, this.#outgoing.carried.building);
+      return;
+    }
     this.#rate.onSent(c, sent, slot, inFlight, now);
     this.detector.onSent(c);
     this.pacer.onSent(c, bytes, now);

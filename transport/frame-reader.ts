@@ -16,10 +16,12 @@ import {
   FRAME_INPUT,
   FRAME_PADDING,
   FRAME_PING,
+  FRAME_SKIP,
   FRAME_TIME,
   ID_BYTES,
   IDS_MAX,
   PROTOCOL_VERSION,
+  SKIPS_MAX,
 } from './wire/frame-types.ts';
 
 /** Who takes the frames that are not messages. */
@@ -46,6 +48,9 @@ export class FrameReader {
   readonly #clock: PeerClock;
   readonly #channelsHash: number;
   readonly #taker: FrameTaker;
+  /** Acks and skips of the payload: few bytes that cost much work, so they are counted. */
+  #acks = 0;
+  #skips = 0;
   #view: DataView = new DataView(new ArrayBuffer(0));
   #viewOf: Uint8Array = new Uint8Array(0);
 
@@ -68,6 +73,8 @@ export class FrameReader {
     }
     const cursor = this.cursor.wrap(bytes, offset, length);
     this.eliciting = false;
+    this.#acks = 0;
+    this.#skips = 0;
     let answer = TAKEN;
     while (answer === TAKEN && cursor.at < cursor.end) {
       answer = this.#readFrame(c, cursor, sink, now);
@@ -87,7 +94,7 @@ export class FrameReader {
       this.eliciting = true;
       return this.#readMessages(c, type, cursor, sink, now);
     }
-    if (type >= FRAME_ACK) return this.#taker.onAckFrame(c, type, now);
+    if (type >= FRAME_ACK) return this.#acks++ > 0 ? MALFORMED : this.#taker.onAckFrame(c, type, now);
     switch (type) {
       case FRAME_PADDING:
         return TAKEN;
@@ -104,6 +111,7 @@ export class FrameReader {
         return this.#readHello(c, cursor);
       default:
         this.eliciting = true;
+        if (type === FRAME_SKIP && this.#skips++ === SKIPS_MAX) return MALFORMED;
         return this.#readMessages(c, type, cursor, sink, now); // skip, and what does not exist
     }
   }

@@ -7,7 +7,7 @@
  */
 
 import type { Micros } from '../../sys/api.ts';
-import { FRAGMENT_BYTES, FRAGMENT_HEADER_BYTES_MAX } from '../wire/frame-types.ts';
+import { FRAGMENT_BYTES, FRAGMENT_HEADER_BYTES_MAX, SKIPS_MAX } from '../wire/frame-types.ts';
 import { SKIPPED, WHOLE } from './carried.ts';
 import { isReliable, LATEST_STATE, TICK_INPUT, UNRELIABLE } from './channel-set.ts';
 import { DUE, IN_FLIGHT, NONE, SETTLED, SKIP_DUE, SKIP_IN_FLIGHT, WAITING } from './message-rings.ts';
@@ -33,6 +33,8 @@ export class Packer {
   #serial = 0;
   /** How often small reliable messages ride again. */
   #copies = 0;
+  /** Skips in the packet that is being built. */
+  #skips = 0;
 
   constructor(connections: number, outgoing: Outgoing, writer: PacketWriter) {
     this.copyBytes = new Float64Array(connections);
@@ -53,6 +55,7 @@ export class Packer {
   begin(copies: number): void {
     this.#serial = this.#outgoing.carried.begin();
     this.#copies = copies;
+    this.#skips = 0;
   }
 
   /** Puts what lanes have to say; with `bulk` also what waits for the pacer. */
@@ -84,6 +87,7 @@ export class Packer {
         if (rings.state[slot] !== IN_FLIGHT || rings.carrier[slot] === this.#serial) continue;
         if (rings.expiresAt[slot]! <= now) {
           this.#outgoing.expire(c, s, id);
+          if (rings.base[s] === NONE) break; // it was the last: the stream has no ring any more
           continue;
         }
         this.#putAgain(s, channel, id, slot);
@@ -105,12 +109,12 @@ export class Packer {
       const slot = rings.slotOf(s, id);
       if (rings.state[slot] !== WAITING) {
         rings.nextWaiting[s] = ++id;
+      } else if (!this.#outgoing.inIdWindow(s, kind, id)) {
+        return HELD; // before its time to live is looked at: a skip is bound to the window too
       } else if (rings.expiresAt[slot]! <= now) {
         rings.nextWaiting[s] = id + 1;
         this.#outgoing.expire(c, s, id++);
         if (rings.due[s]! > 0) return this.#putDue(c, s, channel, now);
-      } else if (!this.#outgoing.inIdWindow(s, kind, id)) {
-        return HELD;
       } else {
         return rings.large[slot] === NONE
           ? this.#putFirst(c, s, channel, kind, id, slot)
@@ -170,7 +174,10 @@ export class Packer {
       if (state === SKIP_DUE) return this.#putSkips(c, s, channel, id);
       if (rings.expiresAt[slot]! <= now) {
         this.#outgoing.expire(c, s, id);
-        return this.#putNext(c, channel, now);
+        // Not by recursion: a peer that withholds acks can have thousands expire at once.
+        if (rings.due[s] === 0) return this.#putNext(c, channel, now);
+        if (rings.state[slot] === SKIP_DUE) return this.#putSkips(c, s, channel, id);
+        continue;
       }
       const row = rings.large[slot]!;
       const before = this.#writer.at;
@@ -193,10 +200,12 @@ export class Packer {
   /** A run of messages that will not come. */
   #putSkips(c: number, s: number, channel: number, first: number): number {
     const { rings, carried } = this.#outgoing;
+    if (this.#skips === SKIPS_MAX) return NO_ROOM;
     let end = first;
     while (end < rings.nextId[s]! && rings.state[rings.slotOf(s, end)] === SKIP_DUE) end++;
     const before = this.#writer.at;
     if (!this.#writer.putSkip(channel, first, end - first)) return NO_ROOM;
+    this.#skips++;
     for (let id = first; id < end; id++) {
       const slot = rings.slotOf(s, id);
       carried.add(s, id, SKIPPED);
@@ -323,6 +332,7 @@ export class Packer {
         if (rings.carrier[slot] === this.#serial) continue; // it is in this packet already
         if (rings.expiresAt[slot]! <= now) {
           this.#outgoing.expire(c, s, id);
+          if (rings.base[s] === NONE) break; // it was the last: the stream has no ring any more
           continue;
         }
         if (writer.at + rings.length[slot]! > stopAt || !this.#putAgain(s, channel, id, slot)) break;

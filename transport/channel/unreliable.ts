@@ -86,7 +86,7 @@ export class Unreliable {
     if (added === HAD_IT) intake.duplicates++;
     if (added !== COMPLETE) return TAKEN;
     const behind = -idsAhead(low, this.#newest[stream]!);
-    if (behind < REMEMBERED) this.#finished[stream]! |= 1 << behind;
+    if (behind >= 0 && behind < REMEMBERED) this.#finished[stream]! |= 1 << behind;
     this.#held.handOver(m, channel, 0, sink);
     return TAKEN;
   }

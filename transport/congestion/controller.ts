@@ -13,6 +13,7 @@ import { AckSample } from './ack-sample.ts';
 import { RealTimeBudget } from './budget.ts';
 import { ALONE, Competitor, LONGER_PATH } from './competitor.ts';
 import {
+  CWND_COMPETING_MIN_BYTES,
   CWND_INITIAL_BYTES,
   CWND_MAX_BYTES,
   CWND_MIN_BYTES,
@@ -378,7 +379,10 @@ export class CongestionController {
     // Written so that NaN becomes the minimum; and as stores, since V8 boxes a choice between a double and an imported constant.
     this.cwndBytes[connection] = bytes;
     if (!(bytes > CWND_MIN_BYTES)) this.cwndBytes[connection] = CWND_MIN_BYTES;
-    else if (bytes > CWND_MAX_BYTES) this.cwndBytes[connection] = CWND_MAX_BYTES;
+    if (this.mode[connection] === COMPETING && !(bytes > CWND_COMPETING_MIN_BYTES)) {
+      this.cwndBytes[connection] = CWND_COMPETING_MIN_BYTES;
+    }
+    if (bytes > CWND_MAX_BYTES) this.cwndBytes[connection] = CWND_MAX_BYTES;
   }
 
   #pace(connection: number): void {

@@ -5,6 +5,11 @@ export const PACKET_BYTES = 1200;
 
 /** RFC 9002 7.2: two datagrams keep acknowledgements coming. */
 export const CWND_MIN_BYTES: number = 2 * PACKET_BYTES;
+/**
+ * Least window beside a competitor, or beside jitter that looks like one: to yield further would give nothing to anybody, and a
+ * window of two says too little about loss to ever find out (a path with 8 % loss and 20 ms of jitter was left at 30 kB/s).
+ */
+export const CWND_COMPETING_MIN_BYTES: number = 10 * PACKET_BYTES;
 /** RFC 9002 7.2: ten datagrams. */
 export const CWND_INITIAL_BYTES: number = 10 * PACKET_BYTES;
 /** 1 Gbit/s over 134 ms; also what a connection may make its peer and the path hold at once. */

@@ -19,6 +19,8 @@ export const FRAME_KEYED_FRAGMENT = 0x71;
 export const FRAME_EXTENSION = 0x80;
 
 export const ACK_GAPS_MAX = 31;
+/** Skips in one packet: each may cost the receiver 4,096 steps. */
+export const SKIPS_MAX = 16;
 /** Messages behind one header. */
 export const MESSAGES_MAX = 16;
 /** Bytes of every fragment but the last. */

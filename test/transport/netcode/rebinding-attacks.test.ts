@@ -388,8 +388,10 @@ describe('connections that are not connected', () => {
     const id = new Uint8Array(CONNECTION_ID_BYTES);
     expect(server.server.issueId(0, id, 0)).toBe(true);
     const forger = new Forger({ token: next.token, server });
-    deliver(pair, forger.seal(PACKET_PATH, id, pathData(PATH_RESPONSE, bytes, id), NEW_PORT));
-    expect(server.server.drops.pathResponse).toBe(1);
+    for (const data of [bytes, NOTHING]) {
+      deliver(pair, forger.seal(PACKET_PATH, id, pathData(PATH_RESPONSE, data, id), NEW_PORT));
+    }
+    expect(server.server.drops.pathResponse).toBe(2);
     expect(sameBytes(server.server.addressOf(0), at('10.0.0.9', 50000))).toBe(true);
   });
 });
@@ -437,7 +439,7 @@ describe('an address that somebody else has', () => {
   });
 
   test('is taken from a handshake, whose client asks again from where it is', () => {
-    const pair = pairWithIds();
+    const pair = pairWithIds(3, {}, { handshakesMax: 1 });
     const { world, server, client } = pair;
     const late = world.add(new ClientStation(NEW_PORT));
     late.client.connect(mint(world, { clientId: 5n }, 91), world.now);
@@ -467,8 +469,11 @@ describe('an address that somebody else has', () => {
     client.address = NEW_PORT;
     client.client.rebind(world.now);
     expect(world.run(second, () => client.moves.length > 0)).toBe(true);
+    world.run(100_000);
+    const drops = { ...server.server.drops };
     server.server.refuse(1, 'no', world.now);
     world.run(3 * second);
+    expect(server.server.drops).toEqual(drops);
     expect(server.server.connectionsTaken).toBe(1);
     send(client.client, client.tx, 0, Uint8Array.of(1), world.now);
     world.run(2 * second);

@@ -64,7 +64,7 @@ describe('PROTOCOL.md, read a second time,', () => {
         expect(end.violation).toBe('');
         expect(new Set(answers)).toEqual(new Set(['taken']));
         expect(end.received.map(({ channel, tag, bytes }) => `${channel} ${tag} ${toHex(bytes)}`)).toEqual(delivered);
-        expect(delivered.length).toBeGreaterThan(1000);
+        expect(delivered.length).toBeGreaterThan(800);
       }
       if (loss >= 0.1) expect([...seen].filter((type) => type !== 'hello').sort()).toEqual(ALL_TYPES);
     },

@@ -100,15 +100,19 @@ function readFrame(bytes: Bytes, channels: readonly ReferenceChannel[], frames: 
   const type = bytes.number(1);
   if (type >= 0x80) frames.push({ type: 'extension', number: type, bytes: bytes.hex(bytes.number(2)) });
   else if (type === 0x70 || type === 0x71) frames.push(readFragment(bytes, channels, type === 0x71));
-  else if (type >= 0x10 && type < 0x30) frames.push(readAck(bytes, type - 0x10));
-  else if (type >= 0x30 && type < 0x70) readMessages(bytes, channels, type, frames);
+  else if (type >= 0x10 && type < 0x30) {
+    if (frames.some((frame) => frame.type === 'ack')) throw new Malformed('a second ack');
+    frames.push(readAck(bytes, type - 0x10));
+  } else if (type >= 0x30 && type < 0x70) readMessages(bytes, channels, type, frames);
   else if (type === 0) frames.push({ type: 'padding' });
   else if (type === 1) frames.push({ type: 'ping' });
   else if (type === 2) frames.push({ type: 'time', clock: bytes.number(6) });
   else if (type === 3) frames.push(readIds(bytes));
   else if (type === 4) frames.push(readHello(bytes));
-  else if (type === 5) frames.push(readSkip(bytes, channels));
-  else throw new Malformed('a type that does not exist');
+  else if (type === 5) {
+    if (frames.filter((frame) => frame.type === 'skip').length === 16) throw new Malformed('a seventeenth skip');
+    frames.push(readSkip(bytes, channels));
+  } else throw new Malformed('a type that does not exist');
 }
 
 function readIds(bytes: Bytes): Frame {
