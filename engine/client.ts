@@ -30,9 +30,10 @@ import { Gauges } from './gauges.ts';
 import { HeldMessages } from './held-messages.ts';
 import { MessageEmitter } from './message-emitter.ts';
 import { sharedContext } from './open.ts';
-import { type ClientParts, fetchToken, openClient } from './open-client.ts';
-import { type ClientOptions, RECONNECT_DEFAULTS, type ReconnectOptions } from './options.ts';
+import { type ClientParts, openClient } from './open-client.ts';
+import type { ClientOptions } from './options.ts';
 import { Outbox } from './outbox.ts';
+import { Reconnection } from './reconnection.ts';
 import type { RequestOptions } from './request-channel.ts';
 import { Requests } from './requests.ts';
 
@@ -67,11 +68,9 @@ export interface ClientEvents<C extends Channels> {
 /** `closing`: `close` was called, and what was sent is still on its way. */
 export type ClientState = 'connecting' | 'connected' | 'reconnecting' | 'closing' | 'closed';
 
-const RECONNECT_DELAY_MICROS_MAX = 5_000_000;
-
 export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, ClientMessage<C>> {
   readonly #context: EngineContext;
-  readonly #options: ClientOptions<C>;
+  readonly #reconnection: Reconnection<C>;
   readonly #channels: ChannelTable;
   readonly #socket: DatagramSocket;
   readonly #endpoint: ClientEndpoint;
@@ -84,7 +83,6 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
   readonly #held: HeldMessages;
   #state: ClientState = 'connecting';
   #index = -1;
-  #attempt = 0;
   /** Settles the attempt under way: null when it connected, else why not. */
   #settleAttempt: ((failed: DisconnectReason | null) => void) | null = null;
   #closing: Promise<void> | null = null;
@@ -111,7 +109,7 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
     const { channels, socket, endpoint, ticks } = parts;
     this.#events = this as unknown as EventEmitter;
     this.#context = context;
-    this.#options = options;
+    this.#reconnection = new Reconnection(options, context);
     this.#channels = channels;
     this.#socket = socket;
     this.#endpoint = endpoint;
@@ -286,7 +284,7 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
   #disconnect(reason: DisconnectReason): void {
     this.#requests.end(SERVER, reason);
     if (this.#settle(reason) || this.#state === 'closed') return;
-    if (this.#mayReconnect(reason)) void this.#reconnect(reason);
+    if (this.#state !== 'closing' && this.#reconnection.isWanted(reason)) void this.#reconnect(reason);
     else {
       this.#finish(reason);
       this.#drive.close();
@@ -308,47 +306,22 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
     this.#events.emit('disconnect', reason);
   }
 
-  #mayReconnect(reason: DisconnectReason): boolean {
-    const { reconnect, token, insecureAddress } = this.#options;
-    const wanted = reconnect !== undefined && reconnect !== false && this.#state !== 'closing';
-    const canFetch = typeof token === 'function' || insecureAddress !== undefined;
-    return wanted && canFetch && (reason.code === 'timeout' || reason.code === 'shutdown');
-  }
-
   async #reconnect(first: DisconnectReason): Promise<void> {
-    const given: ReconnectOptions = typeof this.#options.reconnect === 'object' ? this.#options.reconnect : {};
-    const { attemptsMax, delayMicros } = { ...RECONNECT_DEFAULTS, ...given };
     this.#state = 'reconnecting';
-    let reason = first;
-    for (this.#attempt = 1; this.#attempt <= attemptsMax; this.#attempt++) {
-      this.#events.emit('reconnecting', this.#attempt, reason);
-      await this.#context.runtime.sleep(this.#backoff(delayMicros));
-      if (this.#isClosed()) return;
-      const failed = await this.#tryAgain();
-      if (this.#isClosed()) return;
-      if (failed === null) {
-        this.#events.emit('reconnect');
-        return;
-      }
-      reason = failed;
+    const failed = await this.#reconnection.run(
+      {
+        attemptWith: (token) => this.#attemptWith(token),
+        begins: (attempt, reason) => void this.#events.emit('reconnecting', attempt, reason),
+        isClosed: () => this.#isClosed(),
+      },
+      first,
+    );
+    if (this.#isClosed()) return;
+    if (failed === null) this.#events.emit('reconnect');
+    else {
+      this.#finish(failed);
+      this.#drive.close();
     }
-    this.#finish(reason);
-    this.#drive.close();
-  }
-
-  async #tryAgain(): Promise<DisconnectReason | null> {
-    try {
-      const token = await fetchToken(this.#options, this.#context);
-      return this.#isClosed() ? null : await this.#attemptWith(token);
-    } catch (error) {
-      return { code: 'token-invalid', side: 'local', text: `no token: ${(error as Error).message}` };
-    }
-  }
-
-  /** Doubles with each attempt; between half and all of it, by chance, so that a restarted server is not stampeded. */
-  #backoff(delayMicros: number): number {
-    const whole = Math.min(delayMicros * 2 ** (this.#attempt - 1), RECONNECT_DELAY_MICROS_MAX);
-    return Math.floor(whole / 2 + (whole / 2) * (this.#context.sys.rng.u32() / 2 ** 32));
   }
 
   #isClosed(): boolean {

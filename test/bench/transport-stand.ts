@@ -195,7 +195,8 @@ class Tape {
 export class TransportStand {
   readonly a: StandEnd;
   readonly b: StandEnd;
-  readonly #rng: Rng = lcg(7);
+  /** Chance of fates: a linear congruence. Not an Rng, whose numbers beyond 31 bits would be boxed. */
+  #chance = 7;
   readonly #toA: Tape;
   readonly #toB: Tape;
   readonly #lossBelow: number;
@@ -247,7 +248,8 @@ export class TransportStand {
   }
 
   #launch(end: StandEnd, to: Tape, slot: number): void {
-    const chance = this.#rng.u32() & 0x7fff_ffff;
+    this.#chance = (Math.imul(this.#chance, 1_664_525) + 1_013_904_223) | 0;
+    const chance = this.#chance >>> 1;
     if (chance < this.#lossBelow) return;
     to.put(end, slot, this.#tick + WAY_TICKS + (chance < this.#lateBelow ? 1 : 0));
   }

@@ -165,7 +165,12 @@ describe('a request', () => {
     }));
 
   it('drops and counts what is no question and no answer, from a client that writes its bytes itself', () =>
-    play(async ({ small, host, server }) => {
+    play(async ({ small, host, server, peer, client: honest }) => {
+      honest.respond('double', async (value) => {
+        await host.sleep(SECOND);
+        return value * 2;
+      });
+      const asked = peer.request('double', 21); // number 1
       const forged = {
         chat: CHANNELS.chat,
         few: reliableUnordered(),
@@ -191,6 +196,7 @@ describe('a request', () => {
       expect(answers).toHaveLength(1);
       expect(answers[0]!.slice(0, 5)).toEqual([2, 5, 0, 0, 0]);
       expect(client.state).toBe('connected');
+      expect(await asked).toBe(42); // and not 7, by another client's answer
     }));
 
   it('does not mix with messages', () =>

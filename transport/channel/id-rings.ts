@@ -35,6 +35,11 @@ export class IdRings {
     });
   }
 
+  /** Entries that there is room for in the column, used or not. */
+  get slots(): number {
+    return this.#entries.length;
+  }
+
   /** The entry of an id, or EMPTY. */
   at(stream: number, low: number, ahead: number): number {
     const base = this.#base[stream]!;

@@ -190,6 +190,29 @@ describe('A reliable ordered channel', () => {
     expectEmpty(r);
   });
 
+  it('counts a copy of what waits as a duplicate, and holds and delivers it once', () => {
+    const r = new Receiver();
+    const frames = [
+      messages(RO, 1, one(1)),
+      ...fragments(RO, 2, content(2, 2000)),
+      ...fragments(RO, 3, content(3, 40_000)),
+    ];
+    r.read(frames);
+    const before = [r.pool.heldBytes, r.incoming.fragmentsHeld, r.incoming.bytesHeld(0)];
+    r.read(frames);
+    expect(r.incoming.duplicates).toBe(frames.length);
+    expect([r.pool.heldBytes, r.incoming.fragmentsHeld, r.incoming.bytesHeld(0)]).toEqual(before);
+    r.read(messages(RO, 0, one(0)));
+    expect(r.take().map(([, m]) => m.length)).toEqual([1, 1, 2000, 40_000]);
+    expectEmpty(r);
+  });
+
+  it('gives the bits of a message back when it is complete, while it waits', () => {
+    const r = new Receiver();
+    r.read(fragments(RO, 1, content(1, 40_000)));
+    expect(r.pool.heldBytes).toBe(65_536);
+  });
+
   it('takes a message whole of which fragments came before', () => {
     for (const channel of [RO, RU, RS]) {
       const r = new Receiver();
@@ -230,6 +253,41 @@ describe('A skip', () => {
     r.read(messages(RO, 0, one(0)));
     expect(r.takeFirst()).toEqual([0, 1, 5]);
     expectEmpty(r);
+  });
+
+  it('keeps what it names from arriving before its turn comes', () => {
+    const r = new Receiver();
+    r.read([
+      skip(RO, 2, 2),
+      messages(RO, 1, one(1), one(2)),
+      ...fragments(RO, 3, content(3, 2000)),
+      messages(RO, 4, one(4)),
+    ]);
+    expect(r.incoming.duplicates).toBe(3);
+    expect(r.incoming.bytesHeld(0)).toBe(0);
+    r.read(messages(RO, 0, one(0)));
+    expect(r.takeFirst()).toEqual([0, 1, 4]);
+    expectEmpty(r);
+  });
+
+  it('is passed over where nothing else waits', () => {
+    for (const channel of [RO, RU]) {
+      const r = new Receiver();
+      r.read([skip(channel, 1, 2), messages(channel, 0, one(0)), messages(channel, 3, one(3))]);
+      expect(r.takeFirst()).toEqual([0, 3]);
+      expectEmpty(r);
+    }
+  });
+
+  it('ends with the connection', () => {
+    for (const channel of [RO, RU]) {
+      const r = new Receiver();
+      r.read(skip(channel, 1, 2));
+      r.incoming.close(0);
+      r.incoming.open(0);
+      r.read(messages(channel, 0, one(0), one(1), one(2)));
+      expect(r.takeFirst()).toEqual([0, 1, 2]);
+    }
   });
 
   it('of a whole window is taken, one more breaks the protocol, none is malformed', () => {
@@ -285,6 +343,14 @@ describe('Newest wins', () => {
       expect(r.arrived.map((a) => [a.channel, a.bytes.length])).toEqual([[channel, 2000]]);
       expectEmpty(r);
     }
+  });
+
+  it('ids are expanded by fragments too', () => {
+    const r = new Receiver();
+    r.read([piece(RS, 30_000, 2000, 1, bytes(848)), messages(RS, 60_000, one(2))]);
+    r.read([keyedPiece(LS, 30_000, 1, 2000, 1, bytes(848)), keyed(LS, [60_000, 1, one(3)])]);
+    expect(r.takeFirst()).toEqual([2, 3]);
+    expectEmpty(r);
   });
 
   it('keys do not touch each other', () => {
@@ -486,6 +552,10 @@ describe('Memory', () => {
     expect(r.incoming.bytesHeld(0)).toBe(65_536);
     expect(r.read(fragments(channel === RU ? RO : RU, 6, content(1, 1153))[0]!)).toBe(VIOLATION);
     expect(r.incoming.violationText).toContain('window');
+    r.incoming.close(0);
+    r.incoming.open(0);
+    r.read(fragments(channel === RU ? RO : RU, 5, content(1, 30_000))[0]!);
+    expect(r.read(cut(3, content(1, 35_537))[0]!)).toBe(VIOLATION);
     // Another connection has its own.
     expect(r.read(cut(3, content(1, 35_536))[0]!, 1)).toBe(TAKEN);
     r.incoming.close(0);
@@ -543,6 +613,32 @@ describe('Memory', () => {
     expect(r.incoming.unreliableDropped).toBe(1);
   });
 
+  it('is not thought to be free because of unreliable messages that are gone', () => {
+    const r = new Receiver({ poolBytes: 1 << 17 });
+    const large = content(1, 36_865);
+    // So often that even 64 bytes of each, forgotten in the reckoning, would be as much as is held below.
+    for (let id = 0; id < 1100; id++) r.read([...fragments(U, id, large), fragments(US, id, content(id, 2000))[0]!]);
+    r.incoming.expire(NEVER, r);
+    expectEmpty(r);
+    r.read([fragments(RO, 1, content(1, 70_000))[0]!, fragments(U, 1100, content(1, 2000))[0]!]);
+    r.incoming.close(0);
+    r.read([fragments(RU, 1, content(1, 60_000))[0]!, fragments(U, 0, content(1, 2000))[0]!]);
+    const dropped = r.incoming.unreliableDropped;
+    expect(r.read(fragments(RU, 2, content(1, 70_000))[0]!)).toBe(REFUSED);
+    expect(r.incoming.unreliableDropped).toBe(dropped);
+  });
+
+  it('of a message whose bits find no room is given back', () => {
+    for (const [poolBytes, answer] of [
+      [65_536, REFUSED],
+      [65_600, TAKEN],
+    ] as const) {
+      const r = new Receiver({ poolBytes });
+      for (const frame of fragments(RU, 0, content(0, 40_000))) expect(r.read(frame)).toBe(answer);
+      expectEmpty(r);
+    }
+  });
+
   it('comes back at a close, from every kind, and the row begins anew', () => {
     const r = new Receiver();
     for (let round = 0; round < 3; round++) {
@@ -591,6 +687,15 @@ describe('Unfinished unreliable messages', () => {
     r.incoming.expire(due + 1_000_000, r);
     expect(r.incoming.unreliableDropped).toBe(2);
     expect(r.incoming.deadline()).toBe(NEVER);
+    expectEmpty(r);
+  });
+
+  it('are not begun for a fragment that is 32 or more ids behind the newest', () => {
+    const r = new Receiver();
+    r.read([...fragments(U, 50, content(0, 2000)), fragments(U, 18, content(0, 2000))[0]!]);
+    expect(r.incoming.stale).toBe(1);
+    r.read(fragments(U, 19, content(0, 2000)));
+    expect(r.arrived).toHaveLength(2);
     expectEmpty(r);
   });
 
