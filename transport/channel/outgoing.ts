@@ -121,7 +121,8 @@ export class Outgoing {
     if (ttlMicros > 0) rings.expiresAt[slot] = now + ttlMicros;
     if (kind === LATEST_STATE) this.#keys.set(s, tag, id);
     this.waiting[c]!++;
-    this.waitingBytes[c] = bytes + length;
+    // Not `bytes`: the message that this one replaces may have waited until now.
+    this.waitingBytes[c] = this.waitingBytes[c]! + length;
     this.unsettled[c]!++;
     if (kind === TICK_INPUT) this.#dropOldInputs(c, s, channel, tag);
     this.lanes.wake(c, channel);
