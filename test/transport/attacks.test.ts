@@ -331,7 +331,7 @@ describe('floods', () => {
 });
 
 describe('a hello that promises', () => {
-  const hello = (window: number): Frame => ({ type: 'hello', version: 1, channels: channels.hash, window });
+  const hello = (window: number): Frame => ({ type: 'hello', version: 1, channels: channels.hash, window, session: 7 });
 
   test('no window: large messages wait, small ones go, the backlog fills', () => {
     const t = target({ backlogMax: 50 });
