@@ -20,8 +20,15 @@ export const BLOCK_BYTES_MAX: number = 1 << CLASS_LAST;
 /** Blocks up to this size share slabs of SLAB_BYTES. */
 const SHARED_BYTES_MAX = 4096;
 const SLAB_BYTES = 65_536;
-/** Larger blocks go back to the system when they are released; smaller ones are kept for the next message. */
+/** Blocks up to this size are kept for the next message when they are released. */
 const KEPT_BYTES_MAX = 65_536;
+/**
+ * Larger ones are kept up to so many bytes in all, and go back to the system beyond: a peer that begins large messages and never
+ * ends them would otherwise make us ask for new, zeroed pages with every few bytes that it sends.
+ */
+const KEPT_LARGE_BYTES_MAX = 33_554_432;
+/** Up to here copying word by word (5 ns for 32 bytes) beats the 16 ns that a call of `copyWithin` takes. */
+const WORDWISE_BYTES = 64;
 const BLOCKS_AT_BIRTH = 64;
 const NONE = -1;
 
@@ -59,6 +66,8 @@ export class BlockPool {
   /** What is left of the lent memory. */
   #lentAt = 0;
   #lentEnd = 0;
+  /** Bytes of large blocks that are kept and free. */
+  #keptLargeBytes = 0;
 
   /** @param bytesMax bytes that may be held at once */
   constructor(bytesMax: number, lent: LentMemory | null = null) {
@@ -78,7 +87,10 @@ export class BlockPool {
     if (this.heldBytes + size > this.bytesMax) return NONE;
     let block = this.#free[sizeClass]!;
     if (block === NONE) block = this.#cut(sizeClass, size);
-    else this.#free[sizeClass] = this.#next[block]!;
+    else {
+      this.#free[sizeClass] = this.#next[block]!;
+      if (size > KEPT_BYTES_MAX) this.#keptLargeBytes -= size;
+    }
     this.#users[block] = 1;
     this.heldBytes += size;
     this.held++;
@@ -99,7 +111,8 @@ export class BlockPool {
     const size = 64 << sizeClass;
     this.heldBytes -= size;
     this.held--;
-    if (size > KEPT_BYTES_MAX) {
+    const isLarge = size > KEPT_BYTES_MAX;
+    if (isLarge && this.#keptLargeBytes + size > KEPT_LARGE_BYTES_MAX) {
       const slab = this.#slab[block]!;
       this.#slabs[slab] = null;
       this.#views[slab] = null;
@@ -107,6 +120,7 @@ export class BlockPool {
       this.#next[block] = this.#freeNumber;
       this.#freeNumber = block;
     } else {
+      if (isLarge) this.#keptLargeBytes += size;
       this.#next[block] = this.#free[sizeClass]!;
       this.#free[sizeClass] = block;
     }
@@ -130,7 +144,7 @@ export class BlockPool {
   copyOut(block: number, from: number, to: Uint8Array, toView: DataView, at: number, length: number): void {
     const slab = this.#slab[block]!;
     const start = this.#offset[block]! + from;
-    if (this.#slabs[slab] === to) to.copyWithin(at, start, start + length);
+    if (length > WORDWISE_BYTES && this.#slabs[slab] === to) to.copyWithin(at, start, start + length);
     else copyBytes(this.#views[slab]!, start, toView, at, length);
   }
 

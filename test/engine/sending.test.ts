@@ -237,6 +237,22 @@ describe('a connection', () => {
       expect([peer.clockOffsetMicros, client.clockOffsetMicros, peer.budgetBytes]).toEqual([Number.NaN, Number.NaN, 0]);
     }));
 
+  it('goes on when the client is at another address, and says so', () =>
+    told(async ({ small, host, server, peer, client }) => {
+      const moves: string[] = [];
+      server.on('path', (moved) => void moves.push(moved.address));
+      const before = peer.address;
+      small.world.rebind(small.world.hostNamed('client-0')!, { port: 5555 });
+      const heard: string[] = [];
+      server.on('message', (_peer, channel, message) => void (channel === 'chat' && heard.push(message)));
+      client.send('chat', 'I moved');
+      await host.sleep(2 * SECOND);
+      expect(heard).toEqual(['I moved']);
+      expect(moves).toEqual([before.replace(/:\d+$/, ':5555')]);
+      expect(peer.address).toBe(moves[0]);
+      expect(server.peers).toEqual([peer]);
+    }));
+
   it('is closed when the two sides have different channels, and says so', () =>
     inSmallWorld(async ({ server, client, token }) => {
       const grant = { port: 40_000, host: '0.0.0.0', publicAddresses: [SERVER_ADDRESS], privateKey: KEY };

@@ -43,11 +43,16 @@ describe('BlockPool', () => {
     expect(pool.take(1)).not.toBe(-1);
   });
 
-  it('gives the memory of large blocks back and uses their numbers again', () => {
-    const pool = new BlockPool(BLOCK_BYTES_MAX * 2);
-    for (let i = 0; i < 100; i++) {
-      const block = pool.take(100_000 + i * 1000);
-      expect(block).toBe(0);
+  it('keeps large blocks for the next message up to 32 MiB, gives more back and uses their numbers again', () => {
+    const pool = new BlockPool(BLOCK_BYTES_MAX * 4);
+    const first = pool.take(4 << 20);
+    const memory = pool.bytesOf(first);
+    pool.release(first);
+    expect(pool.bytesOf(pool.take(3 << 20))).toBe(memory);
+    pool.release(first);
+    for (let i = 0; i < 10; i++) {
+      const block = pool.take(40 << 20);
+      expect(block).toBe(1);
       pool.release(block);
     }
     const largest = pool.take(BLOCK_BYTES_MAX);

@@ -289,6 +289,24 @@ describe('lanes and backlog', () => {
     expectIdle(pair);
   });
 
+  it.each([NEWEST!, STATE!])(
+    'large values that replace each other before they are sent do not fill the window for good (channel %d)',
+    (channel) => {
+      const pair = new Pair({ windowBytes: 150_000 });
+      pair.latency(30 * MILLI);
+      for (let n = 0; n < 40; n++) {
+        pair.at(pair.now + n * TICK_MICROS, () => {
+          pair.a.send(pair.now, channel, numbered(n, 100_000));
+          pair.wake(pair.a);
+        });
+      }
+      pair.run(pair.now + 5_000_000);
+      expect(numberOf(pair.b.received.at(-1)!.bytes)).toBe(39);
+      expect(pair.a.connections.outgoing.windowUsed[0]).toBe(0);
+      expectIdle(pair);
+    },
+  );
+
   it('holds large messages back until they fit into what the peer holds for us', () => {
     const pair = new Pair({ windowBytes: 100_000 });
     badLink(pair.a, 5, 10);

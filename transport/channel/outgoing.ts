@@ -233,10 +233,11 @@ export class Outgoing {
   /** Whether a further large message of `length` fits into the peer's window; then it is charged to it. */
   begin(c: number, slot: number): boolean {
     const { rings } = this;
-    const length = rings.length[slot]!;
-    if (this.windowUsed[c]! + length > this.window[c]!) return false;
-    this.windowUsed[c] = this.windowUsed[c]! + length;
-    rings.charge[slot] = rings.charge[slot]! + length;
+    // What it took over from the value that it replaced covers it as far as it goes: of one key only the largest counts.
+    const more = Math.max(0, rings.length[slot]! - rings.charge[slot]!);
+    if (this.windowUsed[c]! + more > this.window[c]!) return false;
+    this.windowUsed[c] = this.windowUsed[c]! + more;
+    rings.charge[slot] = rings.charge[slot]! + more;
     return true;
   }
 

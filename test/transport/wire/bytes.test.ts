@@ -78,4 +78,31 @@ describe('ByteWriter and ByteReader', () => {
     expect(writer.reset().u32(2).written).toBe(first);
     expect(writer.reset().u16(2).written).not.toBe(first);
   });
+
+  it('grow up to their limit when they may, and keep what is written', () => {
+    const writer = new ByteWriter(4, 100);
+    for (let n = 0; n < 25; n++) writer.u32(n);
+    expect([writer.ok, writer.length]).toEqual([true, 100]);
+    const reader = new ByteReader().wrap(writer.written, 0, 100);
+    for (let n = 0; n < 25; n++) expect(reader.u32()).toBe(n);
+    expect(writer.memory.getUint32(writer.memoryOffset + 96, true)).toBe(24);
+    expect(writer.u8(1).ok).toBe(false);
+    expect(writer.limit(102).bytes(new Uint8Array(102)).ok).toBe(true);
+    expect(writer.limit(3).u16(1).u16(1).ok).toBe(false);
+    const borrowed = new Uint8Array(8);
+    expect(writer.wrap(borrowed, 0, 4).bytes(new Uint8Array(5)).ok).toBe(false);
+  });
+
+  it('carry text without its length to the end of a message, however long', () => {
+    const text = 'ünd \u{1f3ae} '.repeat(20_000);
+    const writer = new ByteWriter(16, 1 << 20).u8(7).utf8(text);
+    expect(writer.ok).toBe(true);
+    const reader = new ByteReader().wrap(writer.written, 0, writer.length);
+    expect([reader.u8(), reader.utf8() === text, reader.ok, reader.remaining]).toEqual([7, true, true, 0]);
+    const short = new ByteWriter(16, 1000).utf8('x'.repeat(990)); // worst case of UTF-8 would not fit, this does
+    expect([short.ok, short.length]).toEqual([true, 990]);
+    expect(new ByteWriter(16, 1000).utf8('x'.repeat(1001)).ok).toBe(false);
+    expect(new ByteWriter(16, 1 << 20).text('x'.repeat(65_536)).ok).toBe(false);
+    expect(new ByteReader().wrap(Uint8Array.of(0xc3, 0x28), 0, 2).utf8()).toBe('');
+  });
 });
