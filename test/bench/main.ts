@@ -13,6 +13,7 @@ const BENCHES: Readonly<Record<string, string>> = {
   executor: 'futures, tasks and timers: nanoseconds and bytes a step',
   transport:
     'messages, acks and packets of 1,000 connections without sockets and ciphers: nanoseconds a packet in and out',
+  loss: 'latency under loss and transfers through bottlenecks, in virtual time: --runs n takes n of 20 seeds',
   netcode: 'an endpoint with 1,000 clients without sockets: nanoseconds a packet in and out',
   aead: 'each ChaCha20-Poly1305 provider: nanoseconds a packet and a token',
   echo: 'UDP echo through drive against node:dgram: server CPU an echo',

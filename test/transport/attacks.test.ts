@@ -290,7 +290,7 @@ describe('floods', () => {
     ['padding', new Uint8Array(1200)],
     [
       'hellos',
-      writePayload(Array(85).fill({ type: 'hello', version: 1, channels: channels.hash, window: 0, session: 1 })),
+      writePayload(Array(80).fill({ type: 'hello', version: 1, channels: channels.hash, window: 0, session: 7 })),
     ],
     ['ids', writePayload(Array(46).fill({ type: 'ids', ids: Array(3).fill('0102030405060708') }))],
     ['extensions', writePayload(Array(400).fill({ type: 'extension', number: 0x80, bytes: '' }))],
@@ -334,7 +334,7 @@ describe('floods', () => {
 });
 
 describe('a hello that promises', () => {
-  const hello = (window: number): Frame => ({ type: 'hello', version: 1, channels: channels.hash, window, session: 1 });
+  const hello = (window: number): Frame => ({ type: 'hello', version: 1, channels: channels.hash, window, session: 7 });
 
   test('no window: large messages wait, small ones go, the backlog fills', () => {
     const t = target({ backlogMax: 50 });

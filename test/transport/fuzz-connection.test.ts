@@ -15,7 +15,7 @@ const REPEAT = 'npx vitest run test/transport/fuzz-connection.test.ts';
 const CONNECTIONS = 6;
 const WINDOW = 1 << 17;
 const SEND_MEMORY = 1 << 21;
-const RECEIVE_MEMORY = 1 << 15;
+const RECEIVE_MEMORY = 1 << 18;
 const BACKLOG = 64;
 /** Inputs between looks at the bounds. */
 const LOOK_EVERY = 512;

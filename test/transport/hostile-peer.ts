@@ -10,7 +10,7 @@ import { ALL_KINDS } from './pair.ts';
 /** Small messages and few keys, so that limits are met. */
 export const FUZZ_CHANNELS: readonly ChannelSpec[] = ALL_KINDS.map((channel) => ({
   ...channel,
-  messageBytesMax: Math.min(channel.messageBytesMax, 20_000),
+  messageBytesMax: Math.min(channel.messageBytesMax, 60_000),
   keysMax: channel.kind === LATEST_STATE ? 300 : 1,
 }));
 
@@ -147,7 +147,7 @@ export class HostilePeer {
     this.#u16(this.#nearId());
     if (keyed) this.#varint(this.below(20));
     // Two sizes, so that a message gets another one only now and then; the last piece is short.
-    const size = this.below(40) === 0 ? 1153 + this.below(18_000) : 2310;
+    const size = this.below(40) === 0 ? 1153 + this.below(18_000) : this.id % 3 === 0 ? 39_170 : 2310;
     const last = Math.floor((size - 1) / 1152);
     const index = this.length + 1200 < PAYLOAD_BYTES_MAX ? this.below(last + 1) : last;
     this.#varint(size);
