@@ -83,6 +83,8 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
   readonly #held: HeldMessages;
   #state: ClientState = 'connecting';
   #index = -1;
+  /** Why the connection was lost that is to be got back. */
+  #lostTo: DisconnectReason | null = null;
   /** Settles the attempt under way: null when it connected, else why not. */
   #settleAttempt: ((failed: DisconnectReason | null) => void) | null = null;
   #closing: Promise<void> | null = null;
@@ -134,7 +136,7 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
         ticked: () => {},
       },
       sink: {
-        connect: (index) => this.#connect(index),
+        connect: (index, _maxClients, resumed) => this.#connect(index, resumed),
         message: (_connection, channel, bytes, offset, length, tag) => {
           if (this.#held.holding) this.#held.add(channel, bytes, offset, length, tag);
           else channels.deliver(receiver, channel, bytes, offset, length, tag);
@@ -274,7 +276,9 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
     });
   }
 
-  #connect(index: number): void {
+  #connect(index: number, resumed: boolean): void {
+    if (!resumed && this.#lostTo !== null) this.#requests.end(SERVER, this.#lostTo);
+    this.#lostTo = null;
     this.#index = index;
     this.#state = 'connected';
     this.#held.hold();
@@ -282,7 +286,8 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
   }
 
   #disconnect(reason: DisconnectReason): void {
-    this.#requests.end(SERVER, reason);
+    // With a connection that may go on, so do its questions; each has a timeout of its own.
+    if (!this.#endpoint.keeps) this.#requests.end(SERVER, reason);
     if (this.#settle(reason) || this.#state === 'closed') return;
     if (this.#state !== 'closing' && this.#reconnection.isWanted(reason)) void this.#reconnect(reason);
     else {
@@ -301,6 +306,7 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
 
   #finish(reason: DisconnectReason): void {
     this.#state = 'closed';
+    this.#endpoint.forget(this.#drive.now);
     this.#requests.end(SERVER, reason);
     this.#settle(reason);
     this.#events.emit('disconnect', reason);
@@ -308,6 +314,7 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
 
   async #reconnect(first: DisconnectReason): Promise<void> {
     this.#state = 'reconnecting';
+    this.#lostTo = first;
     const failed = await this.#reconnection.run(
       {
         attemptWith: (token) => this.#attemptWith(token),

@@ -14,6 +14,7 @@ import {
   isDevelopment,
   memoryOptions,
   PRIVATE_KEY_BYTES,
+  reconnectSettings,
 } from './options.ts';
 import { TickClock } from './tick-clock.ts';
 import { mintToken } from './token.ts';
@@ -49,7 +50,9 @@ export async function openClient<C extends Channels>(
     txSpareBytes: CLIENT_SPARE_BYTES,
   });
   const aead = context.sys.openAead(socket.rx.slots, SLOT_BYTES);
-  return { channels, socket, ticks, token, endpoint: new ClientEndpoint(transport, aead, context.sys.rng, socket.tx) };
+  const resume = reconnectSettings(options.reconnect)?.resume ?? false;
+  const endpoint = new ClientEndpoint({ ...transport, resume }, aead, context.sys.rng, socket.tx);
+  return { channels, socket, ticks, token, endpoint };
 }
 
 /** The token: given, fetched, or in development made here with the well-known key. */

@@ -71,6 +71,7 @@ export async function openServer<C extends Channels>(
       maxClients,
       tokenLifetimeMaxSeconds: options.tokenLifetimeMaxSeconds ?? SERVER_DEFAULTS.tokenLifetimeMaxSeconds,
       insecure: options.insecure ?? false,
+      resume: options.resume ?? false,
       ...(spentTokens === undefined ? {} : { spentTokens }),
     },
     context.sys.openAead(socket.rx.slots, SLOT_BYTES),

@@ -68,6 +68,12 @@ export interface ServerOptions<C extends Channels> extends MemoryOptions {
   readonly spentTokens?: SpentTokenStore;
   /** The private key was made for this run, so that no token can be older than it. */
   readonly freshKey?: boolean;
+  /**
+   * A player who comes back with a new token while the old connection lives goes on with it: nothing reliable is lost or repeated
+   * (its side: `reconnect: { resume: true }`). `admit` is not asked again, and no event tells. Default false: it waits until the
+   * old connection has timed out. Whoever can get a player's token can take his connection over.
+   */
+  readonly resume?: boolean;
   /** SO_RCVBUF in bytes. Default 4 MiB: one tick of a full server, with room for a flood. */
   readonly receiveBufferBytes?: number;
   readonly sendBufferBytes?: number;
@@ -83,6 +89,12 @@ export interface ReconnectOptions {
   readonly attemptsMax?: number;
   /** Wait before the first attempt, doubled each time up to 5 s, with a random share so that not all come at once. Default 250,000. */
   readonly delayMicros?: number;
+  /**
+   * Keep what was sent and received while reconnecting after a timeout, and go on with it when the server still has the
+   * connection (its option `resume`). Else a new one begins, and receipts of the old one say 'lost'. Needs a token's function
+   * that names the same player each time. Default false.
+   */
+  readonly resume?: boolean;
 }
 
 export interface ClientOptions<C extends Channels> extends MemoryOptions {
@@ -117,7 +129,11 @@ export const SERVER_DEFAULTS: {
   receiveBufferBytes: 4 << 20,
 });
 
-export const RECONNECT_DEFAULTS: Required<ReconnectOptions> = Object.freeze({ attemptsMax: 10, delayMicros: 250_000 });
+const RECONNECT_DEFAULTS: Required<ReconnectOptions> = Object.freeze({
+  attemptsMax: 10,
+  delayMicros: 250_000,
+  resume: false,
+});
 
 const CLIENTS_MAX = 16_384;
 const TICK_RATE_MAX_HZ = 1000;
@@ -135,6 +151,12 @@ export function memoryOptions(options: MemoryOptions): Omit<TransportOptions, 'c
   return Object.fromEntries(
     MEMORY_NAMES.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]),
   );
+}
+
+/** What a client does about a lost connection, with nothing left out; null: nothing. */
+export function reconnectSettings(given: boolean | ReconnectOptions | undefined): Required<ReconnectOptions> | null {
+  if (given === undefined || given === false) return null;
+  return { ...RECONNECT_DEFAULTS, ...(given === true ? {} : given) };
 }
 
 /** A number of 64 bits, given as a bigint or, where it is exact, as a number. */

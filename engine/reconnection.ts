@@ -4,7 +4,7 @@ import type { DisconnectReason } from '../transport/endpoint.ts';
 import type { Channels } from './channel-types.ts';
 import type { EngineContext } from './context.ts';
 import { fetchToken } from './open-client.ts';
-import { type ClientOptions, RECONNECT_DEFAULTS, type ReconnectOptions } from './options.ts';
+import { type ClientOptions, type ReconnectOptions, reconnectSettings } from './options.ts';
 
 const DELAY_MICROS_MAX = 5_000_000;
 
@@ -20,25 +20,27 @@ export interface Reconnecting {
 
 export class Reconnection<C extends Channels> {
   readonly #options: ClientOptions<C>;
+  /** Null: it is not to be got back. */
+  readonly #settings: Required<ReconnectOptions> | null;
   readonly #context: EngineContext;
 
   constructor(options: ClientOptions<C>, context: EngineContext) {
     this.#options = options;
+    this.#settings = reconnectSettings(options.reconnect);
     this.#context = context;
   }
 
   /** Whether a connection that ended so is to be got back, and can be: a token that has connected once is spent. */
   isWanted(reason: DisconnectReason): boolean {
-    const { reconnect, token, insecureAddress } = this.#options;
-    const wanted = reconnect !== undefined && reconnect !== false;
+    const { token, insecureAddress } = this.#options;
+    const wanted = this.#settings !== null;
     const canFetch = typeof token === 'function' || insecureAddress !== undefined;
     return wanted && canFetch && (reason.code === 'timeout' || reason.code === 'shutdown');
   }
 
   /** Tries until it is back (null), the client is closed (null too) or all attempts have failed: the last reason. */
   async run(client: Reconnecting, first: DisconnectReason): Promise<DisconnectReason | null> {
-    const given: ReconnectOptions = typeof this.#options.reconnect === 'object' ? this.#options.reconnect : {};
-    const { attemptsMax, delayMicros } = { ...RECONNECT_DEFAULTS, ...given };
+    const { attemptsMax, delayMicros } = this.#settings!;
     let reason: DisconnectReason = first;
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       client.begins(attempt, reason);

@@ -263,6 +263,7 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
         if (peer?.connected) this.#events.emit('blackhole', peer, bytes);
       },
       path: (connection) => this.#path(connection),
+      resume: (connection) => this.#path(connection),
       disconnect: (connection, reason) => this.#disconnect(connection, reason),
     };
   }

@@ -18,6 +18,8 @@ export interface TokenOptions {
   readonly lifetimeSeconds?: number;
   /** Seconds without a packet after which either side gives up. Default 5; negative: never (for debuggers). */
   readonly timeoutSeconds?: number;
+  /** The same for the client alone: shorter, it has time to come back to a server with `resume`. Default `timeoutSeconds`. */
+  readonly clientTimeoutSeconds?: number;
   /** Up to 256 bytes for the game server (`peer.userData`): name, rating, ... Encrypted. */
   readonly userData?: Uint8Array;
 }
@@ -25,7 +27,7 @@ export interface TokenOptions {
 /** Mints a connect token of 2,048 bytes. Send it to the player over https: it holds the keys of the session. */
 export async function mintToken(options: TokenOptions, context: EngineContext = sharedContext()): Promise<Uint8Array> {
   const resolved = await Promise.all(options.addresses.map((text) => resolveEndpointText(context, 'addresses', text)));
-  const { privateKey, lifetimeSeconds, timeoutSeconds, userData } = options;
+  const { privateKey, lifetimeSeconds, timeoutSeconds, clientTimeoutSeconds, userData } = options;
   return mintConnectToken(
     {
       privateKey,
@@ -34,6 +36,7 @@ export async function mintToken(options: TokenOptions, context: EngineContext = 
       serverAddresses: resolved.flat(),
       ...(lifetimeSeconds === undefined ? {} : { lifetimeSeconds }),
       ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+      ...(clientTimeoutSeconds === undefined ? {} : { clientTimeoutSeconds }),
       ...(userData === undefined ? {} : { userData }),
     },
     tokenAead(context.sys),

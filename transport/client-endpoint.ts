@@ -6,7 +6,7 @@
 import type { Aead, DatagramBatch, Micros, Rng } from '../sys/api.ts';
 import type { MessageSink } from './channel/incoming.ts';
 import type { OutgoingSink } from './channel/outgoing-events.ts';
-import { Connections } from './connections.ts';
+import { type ConnectionSink, Connections } from './connections.ts';
 import { DrainingConnections } from './draining.ts';
 import type { DisconnectCode, DisconnectReason, GameEndpoint } from './endpoint.ts';
 import { NetcodeClient, type NetcodeClientOptions, type NetcodeClientSink } from './netcode/netcode-client.ts';
@@ -14,12 +14,18 @@ import { type TransportOptions, transportSettings } from './transport-options.ts
 
 /** What a client's endpoint tells; the connection's number is always 0. */
 export interface ClientSink extends MessageSink, OutgoingSink {
-  /** The server took us in, as number `index` of at most `maxClients`. */
-  connect(index: number, maxClients: number): void;
+  /**
+   * The server took us in, as number `index` of at most `maxClients`. `resumed`: the connection that had timed out goes on; else
+   * it is a new one, and of one that was kept only receipts are still to come.
+   */
+  connect(index: number, maxClients: number, resumed: boolean): void;
   disconnect(reason: DisconnectReason): void;
 }
 
-export type ClientEndpointOptions = NetcodeClientOptions & TransportOptions;
+export interface ClientEndpointOptions extends NetcodeClientOptions, TransportOptions {
+  /** Keep what a connection that timed out has sent and received, and go on with it when `connect` finds the server has too. */
+  readonly resume?: boolean;
+}
 
 /** The only connection. */
 export const SERVER = 0;
@@ -36,13 +42,26 @@ export class ClientEndpoint implements GameEndpoint<ClientSink> {
   constructor(options: ClientEndpointOptions, aead: Aead, rng: Rng, tx: DatagramBatch) {
     this.netcode = new NetcodeClient(options, aead, rng);
     this.connections = new Connections({ ...transportSettings(options), connections: 1 }, this.netcode, rng, tx);
-    this.#ascent = new Ascent(this.connections, this.netcode);
+    this.#ascent = new Ascent(this.connections, this.netcode, options.resume ?? false);
   }
 
-  /** Starts to connect with a token of 2,048 bytes; `connect` or `disconnect` follows. Ends what was before. */
+  /**
+   * Starts to connect with a token of 2,048 bytes; `connect` or `disconnect` follows. Ends what was before, unless it timed out
+   * and is kept.
+   */
   connect(token: Uint8Array, now: Micros): void {
-    this.connections.close(SERVER, now);
+    if (!this.#ascent.keeps) this.connections.close(SERVER, now);
     this.netcode.connect(token, now);
+  }
+
+  /** Whether a connection has timed out that may still go on: `connect` or `forget` decides. */
+  get keeps(): boolean {
+    return this.#ascent.keeps;
+  }
+
+  /** Gives up a connection that timed out and is kept: its receipts are told here and now. */
+  forget(now: Micros): void {
+    this.#ascent.forget(now);
   }
 
   receive(batch: DatagramBatch, now: Micros, unixSeconds: number): void {
@@ -95,25 +114,53 @@ export class ClientEndpoint implements GameEndpoint<ClientSink> {
 }
 
 /** The way up: what netcode tells becomes what the game is told. */
-class Ascent implements NetcodeClientSink {
+class Ascent implements NetcodeClientSink, ConnectionSink {
   sink!: ClientSink;
   now: Micros = 0;
+  /** A connection has timed out, and what it had sent and received is still there. */
+  keeps = false;
   readonly #connections: Connections;
   readonly #netcode: NetcodeClient;
+  readonly #resume: boolean;
+  #index = 0;
+  #maxClients = 0;
 
-  constructor(connections: Connections, netcode: NetcodeClient) {
+  constructor(connections: Connections, netcode: NetcodeClient, resume: boolean) {
     this.#connections = connections;
     this.#netcode = netcode;
+    this.#resume = resume;
   }
 
+  /** With a connection that is kept only the server's hello, which comes first, can tell whether it goes on. */
   connect(index: number, maxClients: number): void {
+    this.#index = index;
+    this.#maxClients = maxClients;
+    if (this.keeps && this.#connections.rejoin(SERVER, this.now)) return;
+    this.keeps = false;
     this.#connections.open(SERVER, this.now);
-    this.sink.connect(index, maxClients);
+    this.sink.connect(index, maxClients, false);
+  }
+
+  rejoined(_connection: number, anew: boolean): void {
+    this.keeps = false;
+    if (anew) this.#connections.drain(this.sink, this.now); // what became of the old connection's messages
+    this.sink.connect(this.#index, this.#maxClients, !anew);
+  }
+
+  message(c: number, channel: number, bytes: Uint8Array, offset: number, length: number, tag: number): void {
+    this.sink.message(c, channel, bytes, offset, length, tag);
+  }
+
+  forget(now: Micros): void {
+    if (!this.keeps) return;
+    this.keeps = false;
+    this.#connections.close(SERVER, now);
+    this.#connections.drain(this.sink, now);
   }
 
   payload(bytes: Uint8Array, offset: number, length: number, now: Micros): void {
     const connections = this.#connections;
-    if (connections.receive(SERVER, bytes, offset, length, now, this.sink)) return;
+    if (connections.receive(SERVER, bytes, offset, length, now, this)) return;
     this.#netcode.disconnect('protocol', connections.frames.violationText, now);
   }
 
@@ -122,6 +169,12 @@ class Ascent implements NetcodeClientSink {
   }
 
   disconnect(reason: DisconnectReason): void {
+    // Attempts that fail leave what is kept alone.
+    this.keeps ||= this.#resume && reason.code === 'timeout' && this.#connections.isOpen(SERVER);
+    if (this.keeps) {
+      this.sink.disconnect(reason);
+      return;
+    }
     this.#connections.close(SERVER, this.now);
     try {
       this.#connections.drain(this.sink, this.now); // what became of its messages comes before the end

@@ -28,29 +28,12 @@ import {
   FOR_REAL_TIME,
   PacketBuilder,
 } from './packet-builder.ts';
+import { PeerSessions, SESSION_FORGOTTEN, SESSION_KNOWN, SESSION_NEW } from './peer-sessions.ts';
 import { ReadyRing } from './ready-ring.ts';
 import { AckTracker } from './recovery/ack-tracker.ts';
 import { ACK_OK, ACK_VIOLATION } from './recovery/loss-detector.ts';
 import { PeerClock } from './recovery/peer-clock.ts';
-
-/** The half of netcode that carries payloads. */
-export interface Session {
-  /** Element 0: number of the packet that is being read. */
-  readonly receivedNumber: Float64Array;
-  /** Element 0: number that `writePayload` or `skipNumber` used last. */
-  readonly writtenNumber: Float64Array;
-  isConnected(connection: number): boolean;
-  /** Seals the plaintext at `batch.home(batch.count)`, `batch.length[batch.count]` bytes, and appends it to the batch. */
-  writePayload(batch: DatagramBatch, connection: number, now: Micros): boolean;
-  /** Uses up one packet number. */
-  skipNumber(connection: number): void;
-  /** How many ids the connection should be offered; 0 on a client. */
-  idsWanted(connection: number): number;
-  /** Writes a fresh id of 8 bytes at `into[at ..]`; false: no more now. */
-  issueId(connection: number, into: Uint8Array, at: number): boolean;
-  /** Keeps an id that the peer offered; a server keeps none. */
-  storeId(bytes: Uint8Array, at: number): void;
-}
+import type { Session } from './session.ts';
 
 export interface ConnectionsOptions {
   readonly connections: number;
@@ -70,6 +53,14 @@ export interface ConnectionsOptions {
 const BURST_PACKETS = 8;
 /** One number in so many is left out, at random (PROTOCOL.md, 4). */
 const SKIP_EVERY_PACKETS = 512;
+
+/** What `receive` tells: messages, and after a resume that the peer is known, before its messages. */
+export interface ConnectionSink extends MessageSink {
+  /** `anew`: the peer does not have the state that `rejoin` kept. It is gone, and its receipts are in `outgoing.events`. */
+  rejoined?(c: number, anew: boolean): void;
+}
+
+const TEXT_FORGOTTEN = 'the other side has forgotten the session';
 
 export class Connections implements FrameTaker {
   readonly channels: ChannelSet;
@@ -93,10 +84,13 @@ export class Connections implements FrameTaker {
   readonly payloadBytesReceived: Float64Array;
   readonly #session: Session;
   readonly #rng: Rng;
+  readonly #sessions: PeerSessions;
   readonly #control: ControlFrames;
   readonly #timers: ConnectionTimers;
   readonly #ready: ReadyRing;
   readonly #isOpen: Uint8Array;
+  /** Whom `receive` was called for. */
+  #sink: ConnectionSink | null = null;
   readonly #probes: Uint8Array;
   readonly #untilSkip: Int32Array;
 
@@ -111,7 +105,8 @@ export class Connections implements FrameTaker {
     this.receivePool = new BlockPool(options.receiveMemoryBytesMax);
     this.incoming = new Incoming({ connections, channels, windowBytes, pool: this.receivePool });
     this.tracker = new AckTracker(connections, session.receivedNumber);
-    this.#control = new ControlFrames(connections, channels.hash, windowBytes);
+    this.#sessions = new PeerSessions(connections, rng);
+    this.#control = new ControlFrames(connections, channels.hash, windowBytes, this.#sessions.own);
     this.flight = new Flight(connections, this.outgoing, this.#control, this.tracker);
     this.clock = new PeerClock(connections, this.flight.rtt);
     this.builder = new PacketBuilder(connections, this.outgoing, this.#control, this.tracker, this.clock);
@@ -132,6 +127,7 @@ export class Connections implements FrameTaker {
   open(c: number, now: Micros): void {
     if (this.#isOpen[c] === 1) this.close(c, now);
     this.#isOpen[c] = 1;
+    this.#sessions.open(c);
     this.tracker.reset(c);
     this.clock.reset(c);
     this.flight.open(c, now);
@@ -159,6 +155,36 @@ export class Connections implements FrameTaker {
   }
 
   /**
+   * The peer goes on under new keys: packets are numbered anew, what was on its way is due again, the path is another one. The
+   * channels go on. Until its hello has come we say no messages and take none, since it may have forgotten them.
+   */
+  onResume(c: number, now: Micros): void {
+    if (this.#isOpen[c] === 0) return;
+    this.#sessions.resume(c, this.packetsReceived[c]! > 0);
+    this.#restart(c, now);
+    this.#control.open(c);
+  }
+
+  /**
+   * A server has taken us in, and may have kept the connection as we have: it speaks first, `rejoined` says what came of it.
+   * False when there is nothing to go on with: then `open`.
+   */
+  rejoin(c: number, now: Micros): boolean {
+    if (this.#isOpen[c] === 0 || !this.#sessions.rejoin(c)) return false;
+    this.#restart(c, now);
+    this.#control.hold(c);
+    return true;
+  }
+
+  #restart(c: number, now: Micros): void {
+    this.#timers.disarm(c);
+    this.flight.restart(c, now);
+    this.tracker.reset(c);
+    this.#probes[c] = 0;
+    this.#ready.add(c);
+  }
+
+  /**
    * Queues a message that lies in `block` of `pool`, whose user the caller stays. False when too much waits; `writable`
    * follows then. Arguments as in `Outgoing.enqueue`.
    */
@@ -182,10 +208,11 @@ export class Connections implements FrameTaker {
    *
    * @returns false when the peer broke the protocol: the connection must be ended, `frames.violationText` says why
    */
-  receive(c: number, bytes: Uint8Array, offset: number, length: number, now: Micros, sink: MessageSink): boolean {
+  receive(c: number, bytes: Uint8Array, offset: number, length: number, now: Micros, sink: ConnectionSink): boolean {
     if (this.#isOpen[c] === 0) return true;
     this.packetsReceived[c] = this.packetsReceived[c]! + 1;
     this.payloadBytesReceived[c] = this.payloadBytesReceived[c]! + length;
+    this.#sink = sink;
     const answer = this.frames.read(c, bytes, offset, length, sink, now);
     if (answer === VIOLATION) return false;
     if (answer === TAKEN && this.#isOpen[c] === 1) {
@@ -242,6 +269,10 @@ export class Connections implements FrameTaker {
     return this.flight.bulkConnections > 0;
   }
 
+  isOpen(c: number): boolean {
+    return this.#isOpen[c] === 1;
+  }
+
   /** Whether everything that was sent to a connection has arrived or been given up. */
   isSettled(c: number): boolean {
     return this.#isOpen[c] === 0 || this.outgoing.unsettled[c] === 0;
@@ -267,11 +298,33 @@ export class Connections implements FrameTaker {
     return TAKEN;
   }
 
-  /** FrameTaker: the peer says what it holds for us. */
-  onHello(c: number, windowBytes: number): void {
+  /** FrameTaker: the peer says which state it has, and what it holds for us. */
+  onHello(c: number, session: number, windowBytes: number): number {
+    const answer = this.#sessions.take(c, session);
+    if (answer === SESSION_FORGOTTEN) {
+      this.frames.violationText = TEXT_FORGOTTEN;
+      return VIOLATION;
+    }
+    if (answer !== SESSION_KNOWN) this.#rejoined(c, answer === SESSION_NEW);
     this.outgoing.window[c] = windowBytes;
     this.outgoing.wakeAll(c);
     this.#ready.add(c);
+    return TAKEN;
+  }
+
+  /** FrameTaker: whether messages must wait. */
+  awaitsHello(c: number): boolean {
+    return this.#sessions.awaitsHello(c);
+  }
+
+  /** The server has spoken; now we do. When its connection is a new one so is ours, but for the packets since it took us in. */
+  #rejoined(c: number, anew: boolean): void {
+    if (anew) {
+      this.outgoing.clear(c); // no packet on its way carries messages
+      this.incoming.open(c);
+    }
+    this.#control.sayHello(c);
+    this.#sink?.rejoined?.(c, anew);
   }
 
   /** FrameTaker: a connection id for later. */
@@ -296,7 +349,7 @@ export class Connections implements FrameTaker {
     this.packetsSent[c] = this.packetsSent[c]! + 1;
     this.payloadBytesSent[c] = this.payloadBytesSent[c]! + length;
     if (!eliciting) this.ackOnlyPackets[c] = this.ackOnlyPackets[c]! + 1;
-    this.#timers.onSent(c, eliciting, outgoing.copying[c]! > 0, now);
+    this.#timers.onSent(c, eliciting, outgoing.copying[c]! > 0 && !this.awaitsHello(c), now);
     if (--this.#untilSkip[c]! <= 0) this.#skipNumber(c);
     return true;
   }
@@ -305,6 +358,11 @@ export class Connections implements FrameTaker {
   #reasons(c: number, now: Micros): number {
     const { outgoing, tracker, flight } = this;
     let reasons = tracker.dueAt[c]! <= now ? FOR_ACK : 0;
+    if (this.awaitsHello(c)) {
+      if (this.#probes[c]! > 0) this.#control.repeatHello(c);
+      this.#probes[c] = 0;
+      return this.#control.isDue(c) ? reasons | FOR_CONTROL : reasons;
+    }
     const bulk = flight.maySendBulk(c, outgoing.lanes.isBulkReady(c), now);
     if (!flight.sent.canSend(c)) return reasons; // too many numbers without an ack: nothing new
     if (outgoing.lanes.isReady(c, false)) reasons |= FOR_REAL_TIME;

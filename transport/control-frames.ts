@@ -8,7 +8,7 @@ import { CONTROL } from './channel/carried.ts';
 import type { PacketWriter } from './channel/packet-writer.ts';
 import { FRAME_HELLO, FRAME_IDS, FRAME_PING, ID_BYTES, IDS_MAX, PROTOCOL_VERSION } from './wire/frame-types.ts';
 
-const HELLO_BODY_BYTES = 9;
+const HELLO_BODY_BYTES = 13;
 /** States of what is to be told. */
 const NOTHING = 0;
 const DUE = 1;
@@ -21,9 +21,14 @@ export class ControlFrames {
   readonly #idCount: Uint8Array;
   readonly #channelsHash: number;
   readonly #windowBytes: number;
+  readonly #sessions: Uint32Array;
 
-  /** @param windowBytes what our hello promises to hold of the peer's reliable fragments */
-  constructor(connections: number, channelsHash: number, windowBytes: number) {
+  /**
+   * @param windowBytes what our hello promises to hold of the peer's reliable fragments
+   * @param sessions by connection: the number that our hello gives to our state of it
+   */
+  constructor(connections: number, channelsHash: number, windowBytes: number, sessions: Uint32Array) {
+    this.#sessions = sessions;
     this.#hello = new Uint8Array(connections);
     this.#ids = new Uint8Array(connections);
     this.#idBytes = new Uint8Array(connections * IDS_MAX * ID_BYTES);
@@ -32,11 +37,27 @@ export class ControlFrames {
     this.#windowBytes = windowBytes;
   }
 
-  /** A connection begins: hello is due. */
+  /** A connection begins, or begins to number its packets anew: hello is due. */
   open(c: number): void {
+    this.hold(c);
     this.#hello[c] = DUE;
+  }
+
+  /** The same, but the peer speaks first: hello is due with `sayHello`. */
+  hold(c: number): void {
+    this.#hello[c] = NOTHING;
     this.#ids[c] = NOTHING;
     this.#idCount[c] = 0;
+  }
+
+  /** Hello is due. */
+  sayHello(c: number): void {
+    this.#hello[c] = DUE;
+  }
+
+  /** A hello that is on its way goes once more, as a probe. */
+  repeatHello(c: number): void {
+    if (this.#hello[c] === IN_FLIGHT) this.#hello[c] = DUE;
   }
 
   /** Whether something has to be said now. */
@@ -94,6 +115,7 @@ export class ControlFrames {
     writer.bytes[at] = PROTOCOL_VERSION;
     writer.view.setUint32(at + 1, this.#channelsHash, true);
     writer.view.setUint32(at + 5, this.#windowBytes, true);
+    writer.view.setUint32(at + 9, this.#sessions[c]!, true);
     carried.add(CONTROL, FRAME_HELLO, 0);
     this.#hello[c] = IN_FLIGHT;
   }

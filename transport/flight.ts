@@ -38,6 +38,8 @@ export class Flight implements FateSink, FramesSink {
   readonly #outgoing: Outgoing;
   readonly #control: ControlFrames;
   readonly #tracker: AckTracker;
+  /** Takes the frames of packets that a restart has lost. */
+  readonly #lost: FramesSink = { framesDropped: (c, frames) => this.#framesLost(c, frames) };
   readonly #hasBulk: Uint8Array;
   #bulkConnections = 0;
 
@@ -67,6 +69,13 @@ export class Flight implements FateSink, FramesSink {
   close(c: number, now: Micros): void {
     this.sent.clear(c, this);
     this.setBulk(c, false, now);
+  }
+
+  /** Packets are numbered anew: all that are on their way count as lost, without a word to those who learn from losses. */
+  restart(c: number, now: Micros): void {
+    this.sent.clear(c, this.#lost);
+    this.setBulk(c, false, now);
+    this.open(c, now);
   }
 
   /** Another path: what was learned of the old one is void. */
@@ -154,14 +163,18 @@ export class Flight implements FateSink, FramesSink {
 
   /** FateSink: a packet is lost; what it carried is due again where it still matters. */
   packetLost(c: number, slot: number): void {
-    const { carried } = this.#outgoing;
     const { sent } = this;
-    for (let row = sent.frames[slot]!; row !== END; row = carried.free(row)) {
+    this.#framesLost(c, sent.frames[slot]!);
+    sent.frames[slot] = END;
+    if (this.blackHoles.onLost(c, sent.bytes[slot]!)) this.#outgoing.events.blackHole(c, this.blackHoles.bytes[c]!);
+  }
+
+  #framesLost(c: number, frames: number): void {
+    const { carried } = this.#outgoing;
+    for (let row = frames; row !== END; row = carried.free(row)) {
       if (carried.stream[row] === CONTROL) this.#control.onLost(c, carried.id[row]!);
       else this.#outgoing.onLost(c, row);
     }
-    sent.frames[slot] = END;
-    if (this.blackHoles.onLost(c, sent.bytes[slot]!)) this.#outgoing.events.blackHole(c, this.blackHoles.bytes[c]!);
   }
 
   /** FramesSink: the packet of this list is forgotten. */

@@ -28,7 +28,10 @@ import {
 export interface FrameTaker {
   /** TAKEN, MALFORMED or VIOLATION; reads the frame's body from the reader's cursor. */
   onAckFrame(c: number, type: number, now: Micros): number;
-  onHello(c: number, windowBytes: number): void;
+  /** TAKEN or VIOLATION. `session` is the peer's number of its state, not 0. */
+  onHello(c: number, session: number, windowBytes: number): number;
+  /** Whether messages do not count yet: the connection has been resumed, and hello has not come. */
+  awaitsHello(c: number): boolean;
   onId(c: number, bytes: Uint8Array, at: number): void;
 }
 
@@ -117,6 +120,7 @@ export class FrameReader {
   }
 
   #readMessages(c: number, type: number, cursor: FrameCursor, sink: MessageSink, now: Micros): number {
+    if (this.#taker.awaitsHello(c)) return REFUSED;
     const answer = this.#incoming.readFrame(c, type, cursor, this.#view, sink, now);
     if (answer === VIOLATION) this.violationText = this.#incoming.violationText;
     return answer;
@@ -126,7 +130,8 @@ export class FrameReader {
     const version = cursor.u8();
     const hash = cursor.u32();
     const windowBytes = cursor.u32();
-    if (!cursor.ok || version === 0) return MALFORMED;
+    const session = cursor.u32();
+    if (!cursor.ok || version === 0 || session === 0) return MALFORMED;
     if (version !== PROTOCOL_VERSION) {
       this.violationText = `it speaks version ${version} of the protocol, and we ${PROTOCOL_VERSION}`;
       return VIOLATION;
@@ -135,8 +140,7 @@ export class FrameReader {
       this.violationText = 'its channels differ from ours: give both sides the same names, kinds and largest messages';
       return VIOLATION;
     }
-    this.#taker.onHello(c, windowBytes);
-    return TAKEN;
+    return this.#taker.onHello(c, session, windowBytes);
   }
 
   #readIds(c: number, cursor: FrameCursor): number {

@@ -21,6 +21,8 @@ export interface ServerSink extends MessageSink, OutgoingSink {
   connect(connection: number): void;
   /** The client has another address now. */
   path(connection: number): void;
+  /** The client has come back with another token, and goes on where it was; its address may be another one. */
+  resume?(connection: number): void;
   disconnect(connection: number, reason: DisconnectReason): void;
 }
 
@@ -135,6 +137,11 @@ class Ascent implements NetcodeServerSink {
   path(connection: number, hostChanged: boolean): void {
     this.#connections.onPath(connection, hostChanged, this.now);
     this.sink.path(connection);
+  }
+
+  resume(connection: number): void {
+    this.#connections.onResume(connection, this.now);
+    this.sink.resume?.(connection);
   }
 
   disconnect(connection: number, reason: DisconnectReason): void {

@@ -15,12 +15,13 @@ import { chooseAead } from '../../sys/aead/choose.ts';
 import { ADDRESS_BYTES, type Aead, addressOf, type DatagramBatch, type Micros, type Rng } from '../../sys/api.ts';
 import type { MessageSink } from '../../transport/channel/incoming.ts';
 import type { OutgoingSink } from '../../transport/channel/outgoing-events.ts';
-import { Connections, type Session } from '../../transport/connections.ts';
+import { Connections } from '../../transport/connections.ts';
 import { ACCEPTED } from '../../transport/netcode/drop-counters.ts';
 import { NetcodeClient } from '../../transport/netcode/netcode-client.ts';
 import { associatedDataOf, CLIENT_TAKES, PACKET_PAYLOAD, PacketHeader } from '../../transport/netcode/packets.ts';
 import { Sessions } from '../../transport/netcode/sessions.ts';
 import { mintConnectToken, readConnectToken } from '../../transport/netcode/token.ts';
+import type { Session } from '../../transport/session.ts';
 import { lcg } from '../transport/pair.ts';
 
 export const PROTOCOL_ID = 7n;

@@ -121,6 +121,7 @@ class Stand {
         if (length === PAYLOAD_BYTES) counts.received++;
       },
       path: () => {},
+      resume: () => {},
       disconnect: (connection, reason) => {
         throw new Error(`connection ${connection} ended: ${reason.code}`);
       },

@@ -9,7 +9,8 @@ import { DatagramBatch, type Micros, type Rng } from '../../sys/api.ts';
 import type { ChannelSet } from '../../transport/channel/channel-set.ts';
 import type { MessageSink } from '../../transport/channel/incoming.ts';
 import type { OutgoingSink } from '../../transport/channel/outgoing-events.ts';
-import { Connections, type Session } from '../../transport/connections.ts';
+import { Connections } from '../../transport/connections.ts';
+import type { Session } from '../../transport/session.ts';
 import { copyBytes } from '../../transport/wire/copy.ts';
 import { lcg } from '../transport/pair.ts';
 

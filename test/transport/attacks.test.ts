@@ -288,7 +288,10 @@ describe('floods', () => {
   test.each<[string, Uint8Array]>([
     ['pings', new Uint8Array(1200).fill(1)],
     ['padding', new Uint8Array(1200)],
-    ['hellos', writePayload(Array(120).fill({ type: 'hello', version: 1, channels: channels.hash, window: 0 }))],
+    [
+      'hellos',
+      writePayload(Array(80).fill({ type: 'hello', version: 1, channels: channels.hash, window: 0, session: 7 })),
+    ],
     ['ids', writePayload(Array(46).fill({ type: 'ids', ids: Array(3).fill('0102030405060708') }))],
     ['extensions', writePayload(Array(400).fill({ type: 'extension', number: 0x80, bytes: '' }))],
     [
@@ -331,7 +334,7 @@ describe('floods', () => {
 });
 
 describe('a hello that promises', () => {
-  const hello = (window: number): Frame => ({ type: 'hello', version: 1, channels: channels.hash, window });
+  const hello = (window: number): Frame => ({ type: 'hello', version: 1, channels: channels.hash, window, session: 7 });
 
   test('no window: large messages wait, small ones go, the backlog fills', () => {
     const t = target({ backlogMax: 50 });

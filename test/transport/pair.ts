@@ -18,7 +18,8 @@ import {
 } from '../../transport/channel/channel-set.ts';
 import type { MessageSink } from '../../transport/channel/incoming.ts';
 import type { OutgoingSink } from '../../transport/channel/outgoing-events.ts';
-import { Connections, type ConnectionsOptions, type Session } from '../../transport/connections.ts';
+import { Connections, type ConnectionsOptions } from '../../transport/connections.ts';
+import type { Session } from '../../transport/session.ts';
 
 /** One channel of each kind, named so that alphabetical order is the order of the kinds' numbers. */
 export const ALL_KINDS: readonly ChannelSpec[] = [

@@ -7,7 +7,8 @@ import { DatagramBatch, type Micros } from '../../sys/api.ts';
 import type { ChannelSet } from '../../transport/channel/channel-set.ts';
 import type { MessageSink } from '../../transport/channel/incoming.ts';
 import type { OutgoingSink } from '../../transport/channel/outgoing-events.ts';
-import { Connections, type ConnectionsOptions, type Session } from '../../transport/connections.ts';
+import { Connections, type ConnectionsOptions } from '../../transport/connections.ts';
+import type { Session } from '../../transport/session.ts';
 import { lcg } from './pair.ts';
 
 /** What `give` answers. */

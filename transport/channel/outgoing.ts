@@ -7,7 +7,7 @@
 import type { Micros } from '../../sys/api.ts';
 import type { BlockPool } from '../block-pool.ts';
 import { FRAGMENT_BYTES, ID_WINDOW, WINDOW_BEFORE_HELLO } from '../wire/frame-types.ts';
-import { Carried, SKIPPED } from './carried.ts';
+import { Carried } from './carried.ts';
 import {
   type ChannelSet,
   isExactlyOnce,
@@ -121,7 +121,8 @@ export class Outgoing {
     if (ttlMicros > 0) rings.expiresAt[slot] = now + ttlMicros;
     if (kind === LATEST_STATE) this.#keys.set(s, tag, id);
     this.waiting[c]!++;
-    this.waitingBytes[c] = bytes + length;
+    // Not `bytes`: the message that this one replaces may have waited until now.
+    this.waitingBytes[c] = this.waitingBytes[c]! + length;
     this.unsettled[c]!++;
     if (kind === TICK_INPUT) this.#dropOldInputs(c, s, channel, tag);
     this.lanes.wake(c, channel);
@@ -145,7 +146,9 @@ export class Outgoing {
         return;
       }
     }
-    this.settle(c, s, id, fragment === SKIPPED ? EXPIRED : DELIVERED);
+    // Once it was to be skipped, the skip may have come first, and then the message was dropped on arrival.
+    const skipped = rings.state[slot] === SKIP_DUE || rings.state[slot] === SKIP_IN_FLIGHT;
+    this.settle(c, s, id, skipped ? EXPIRED : DELIVERED);
   }
 
   /** The packet that carried what `row` named was lost. */
@@ -172,7 +175,7 @@ export class Outgoing {
     if (state === SKIP_IN_FLIGHT) this.#makeDue(c, s, channel, id, slot, SKIP_DUE);
     else if (state !== IN_FLIGHT) return;
     else if (isReliable(kind)) this.#makeDue(c, s, channel, id, slot, DUE);
-    else if (kind !== TICK_INPUT) this.settle(c, s, id, LOST); // an input rides on until it is too old
+    else this.settle(c, s, id, LOST); // an input of which no later packet has a copy has ridden as far as it will
   }
 
   /** The message is over: its memory is free, who wants to know is told. */

@@ -276,7 +276,10 @@ export class Packer {
     const s = c * channels.count + channel;
     if (rings.base[s] === NONE) return;
     const writer = this.#writer;
-    for (let id = this.#firstInputThatFits(s); id < rings.nextId[s]!; id++) {
+    let first = this.#firstInputThatFits(s);
+    // What was never sent goes first, in as many packets as it takes: the newest alone would leave it waiting for ever.
+    if (rings.waiting[s]! > 0 && rings.nextWaiting[s]! < first) first = rings.nextWaiting[s]!;
+    for (let id = first; id < rings.nextId[s]!; id++) {
       const slot = rings.slotOf(s, id);
       if (rings.state[slot] === SETTLED || rings.carrier[slot] === this.#serial) continue;
       const length = rings.length[slot]!;

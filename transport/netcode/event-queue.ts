@@ -8,8 +8,10 @@ export const EVENT_PAYLOAD = 3;
 export const EVENT_DISCONNECT = 4;
 /** The peer's address is another one; `length` is 1 when its host is, too. */
 export const EVENT_PATH = 5;
+/** The peer goes on under another token: the packets that follow are numbered anew. */
+export const EVENT_RESUME = 6;
 
-/** Events of one turn. Grows by doubling, at most to the payloads of a batch and four events a connection. */
+/** Events of one turn. Grows by doubling, at most to the payloads of a batch and five events a connection. */
 export class EventQueue {
   /** Events held: 0 .. count - 1 in the columns. */
   count = 0;

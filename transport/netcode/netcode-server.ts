@@ -4,7 +4,8 @@
  *
  *     ServerIntake with PacketHeader (the clear bytes) -> ServerHandshakes with RequestGate (who may come in) ->
  *     ServerSessions (rows, tables) -> Sessions (keys, replay, open and seal) -> EventQueue (to the game) ...
- *     Outbox -> ServerAnswers (from the endpoint), ServerEndings (how a connection leaves), ServerPaths (how it moves)
+ *     Outbox -> ServerAnswers (from the endpoint), ServerWelcomes, ServerEndings (how a connection comes and leaves),
+ *     ServerPaths (how it moves)
  *
  * Receiving and sending payloads allocates nothing.
  */
@@ -15,19 +16,28 @@ import type { DisconnectCode, Endpoint } from '../endpoint.ts';
 import { ChallengeBook } from './challenge.ts';
 import { ConnectionIds } from './connection-ids.ts';
 import { ACCEPTED, countDrop, type DropCounters, dropCounters } from './drop-counters.ts';
-import { EVENT_ADMIT, EVENT_CONNECT, EVENT_DISCONNECT, EVENT_PATH, EVENT_PAYLOAD, EventQueue } from './event-queue.ts';
+import {
+  EVENT_ADMIT,
+  EVENT_CONNECT,
+  EVENT_DISCONNECT,
+  EVENT_PATH,
+  EVENT_PAYLOAD,
+  EVENT_RESUME,
+  EventQueue,
+} from './event-queue.ts';
 import { KeepAlives } from './keep-alive.ts';
-import { Outbox, OWES_PATH, OWES_WELCOME } from './outbox.ts';
-import { PACKET_PAYLOAD, TAG_BYTES, USER_DATA_BYTES } from './packets.ts';
+import { Outbox, OWES_PATH } from './outbox.ts';
+import { PACKET_PAYLOAD, USER_DATA_BYTES } from './packets.ts';
 import { encodeReason } from './reason.ts';
 import { RequestGate } from './request-gate.ts';
 import { ServerAnswers } from './server-answers.ts';
 import { ServerEndings } from './server-endings.ts';
 import { ServerHandshakes } from './server-handshakes.ts';
 import { ServerIntake } from './server-intake.ts';
-import { checkPrivateKeys, type NetcodeServerOptions, type ServerSettings, serverSettings } from './server-options.ts';
+import { checkPrivateKeys, type NetcodeServerOptions, serverSettings } from './server-options.ts';
 import { ServerPaths } from './server-paths.ts';
 import { CLIENT_ID_BYTES, CONFIRMED, PENDING, ServerSessions, UNCONFIRMED } from './server-sessions.ts';
+import { ServerWelcomes } from './server-welcomes.ts';
 import type { NetcodeServerSink } from './sinks.ts';
 
 export type { NetcodeServerOptions } from './server-options.ts';
@@ -43,7 +53,6 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
   /** Element 0: the packet number that `writePayload` gave last. */
   readonly writtenNumber: Float64Array;
   readonly maxClients: number;
-  readonly #settings: ServerSettings;
   readonly #aead: Aead;
   readonly #rows: ServerSessions;
   readonly #gate: RequestGate;
@@ -54,6 +63,7 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
   readonly #wheel: DueWheel;
   readonly #events: EventQueue;
   readonly #endings: ServerEndings;
+  readonly #welcomes: ServerWelcomes;
   readonly #ids: ConnectionIds;
   readonly #paths: ServerPaths;
   readonly #intake: ServerIntake;
@@ -67,7 +77,6 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
    */
   constructor(options: NetcodeServerOptions, aead: Aead, rng: Rng, now: Micros, unixSeconds: number) {
     const settings = serverSettings(options);
-    this.#settings = settings;
     this.#aead = aead;
     this.maxClients = settings.maxClients;
     const challenges = new ChallengeBook(aead, rng);
@@ -102,6 +111,15 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
       this.#times,
     );
     this.#endings = new ServerEndings(this.#rows, this.#paths, this.#outbox, this.#wheel, this.#events);
+    this.#welcomes = new ServerWelcomes(
+      settings,
+      this.#rows,
+      this.#gate.history,
+      this.#keepAlives,
+      this.#paths,
+      this.#outbox,
+      this.#events,
+    );
     this.#intake = new ServerIntake(
       settings,
       aead,
@@ -109,6 +127,7 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
       this.#handshakes,
       this.#paths,
       this.#endings,
+      this.#welcomes,
       this.#wheel,
       this.#events,
       this.#times,
@@ -150,6 +169,9 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
         case EVENT_PATH:
           sink.path(connection, events.length[i] === 1);
           break;
+        case EVENT_RESUME:
+          sink.resume(connection);
+          break;
         case EVENT_DISCONNECT:
           this.#endings.tell(connection);
           sink.disconnect(connection, this.#rows.reason[connection]!);
@@ -183,14 +205,7 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
   accept(connection: number, now: Micros): boolean {
     const rows = this.#rows;
     if (rows.state[connection] !== PENDING) return false;
-    rows.state[connection] = UNCONFIRMED;
-    rows.connectedAt[connection] = now;
-    this.#keepAlives.start(connection, now);
-    const tagAt = connection * TAG_BYTES;
-    this.#gate.history.spend(rows.tag, tagAt);
-    this.#settings.spentTokens?.spend(rows.tag.subarray(tagAt, tagAt + TAG_BYTES), rows.tokenExpires[connection]!);
-    this.#outbox.owe(connection, OWES_WELCOME);
-    this.#events.push(EVENT_CONNECT, connection);
+    this.#welcomes.accept(connection, now);
     return true;
   }
 

@@ -41,7 +41,7 @@ import {
   VERSION_BYTES,
 } from './packets.ts';
 import type { ServerSettings } from './server-options.ts';
-import type { ServerSessions } from './server-sessions.ts';
+import { type ServerSessions, UNCONFIRMED } from './server-sessions.ts';
 import { PrivateToken } from './token.ts';
 import { TOKEN_ELSEWHERE, TOKEN_SPENT, TOKEN_UNSEEN, TokenHistory } from './token-history.ts';
 
@@ -117,11 +117,11 @@ export class RequestGate {
     const clear = this.#checkClear(bytes, at, unixSeconds);
     if (clear !== ACCEPTED) return clear;
     if (this.#settings.insecure && !isLoopback(batch.address, addressAt)) return DROP_REQUEST_NOT_LOOPBACK;
-    const row = this.#rows.find(batch.address, addressAt);
-    if (row >= 0) {
-      if (this.#rows.isConnection(row)) return DROP_REQUEST_CONNECTED;
-      if (this.#repeats(row, bytes, at + REQUEST_TAG_AT)) return this.#repeat(row, now, unixSeconds);
+    if (!this.#settings.resume && this.#rows.isConnection(this.#rows.find(batch.address, addressAt))) {
+      return DROP_REQUEST_CONNECTED;
     }
+    const row = this.#rows.findHandshake(batch.address, addressAt);
+    if (row >= 0 && this.#repeats(row, bytes, at + REQUEST_TAG_AT)) return this.#repeat(row, now, unixSeconds);
     const seen = this.history.look(bytes, at + REQUEST_TAG_AT, batch.address, addressAt);
     if (seen === TOKEN_SPENT) return DROP_REQUEST_TOKEN_SPENT;
     if (seen === TOKEN_ELSEWHERE) return DROP_REQUEST_TOKEN_ELSEWHERE;
@@ -185,6 +185,10 @@ export class RequestGate {
     const { token } = this;
     const settings = this.#settings;
     if (!this.#listsThisServer()) return DROP_REQUEST_WRONG_SERVER;
+    const rows = this.#rows;
+    const held = rows.connectionOf(token.clientId, 0);
+    const holder = rows.find(batch.address, slot * ADDRESS_BYTES);
+    if (rows.isConnection(holder) && holder !== held) return DROP_REQUEST_CONNECTED; // somebody else is there
     const tagAt = batch.offset[slot]! + REQUEST_TAG_AT;
     if (settings.spentTokens?.isSpent(batch.arena.subarray(tagAt, tagAt + TAG_BYTES))) return DROP_REQUEST_TOKEN_SPENT;
     if (tooLong) return this.#deny(DROP_REQUEST_LIFETIME);
@@ -192,7 +196,7 @@ export class RequestGate {
     const madeAt = this.expires - settings.tokenLifetimeMaxSeconds;
     const mayBeOld = madeAt < this.#startedSeconds && settings.spentTokens === null && !settings.insecure;
     if (mayBeOld) return this.#deny(DROP_REQUEST_RESTART);
-    if (this.#rows.holdsClient(token.clientId, 0)) return DROP_REQUEST_CLIENT_CONNECTED;
+    if (held >= 0 && !(settings.resume && rows.state[held]! >= UNCONFIRMED)) return DROP_REQUEST_CLIENT_CONNECTED;
     if (unseen) {
       const addressAt = slot * ADDRESS_BYTES;
       const { arena, address } = batch;
@@ -202,7 +206,7 @@ export class RequestGate {
     // The second of the start cannot be split: such a token may have met an earlier server, so no number may repeat.
     const mayHaveMet = madeAt <= this.#startedSeconds && !settings.insecure;
     this.scattered = token.addresses.count > 1 || mayHaveMet || settings.spentTokens !== null;
-    return this.#rows.taken === this.#rows.maxClients ? this.#deny(DROP_REQUEST_FULL) : ACCEPTED;
+    return held < 0 && rows.taken === rows.maxClients ? this.#deny(DROP_REQUEST_FULL) : ACCEPTED;
   }
 
   #deny(reason: number): number {

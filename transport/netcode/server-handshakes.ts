@@ -25,7 +25,7 @@ import { associatedDataOf, type PacketHeader, REQUEST_TAG_AT, TAG_BYTES, USER_DA
 import { encodeReason } from './reason.ts';
 import { ANSWER_DENY, ANSWER_NEW, ANSWER_REPEAT, type RequestGate } from './request-gate.ts';
 import type { ServerSettings } from './server-options.ts';
-import { CHALLENGED, CLIENT_ID_BYTES, REFUSED, type ServerSessions } from './server-sessions.ts';
+import { CHALLENGED, CLIENT_ID_BYTES, REFUSED, type ServerSessions, UNCONFIRMED } from './server-sessions.ts';
 
 /** A handshake is given up after its token's timeout, but not later than this. */
 const HANDSHAKE_MICROS_MAX = 30_000_000;
@@ -44,6 +44,9 @@ const TEXT_LIFETIME = 'the token lives longer than this server allows';
 export class ServerHandshakes {
   /** The connection that the response accepted last has got. */
   promoted = -1;
+  /** Whether it had it before: its client has come back with another token. */
+  resumed = false;
+  readonly #resumes: boolean;
   readonly #aead: Aead;
   readonly #rows: ServerSessions;
   readonly #gate: RequestGate;
@@ -61,6 +64,7 @@ export class ServerHandshakes {
     outbox: Outbox,
     wheel: DueWheel,
   ) {
+    this.#resumes = settings.resume;
     this.#aead = aead;
     this.#rows = rows;
     this.#gate = gate;
@@ -109,7 +113,8 @@ export class ServerHandshakes {
     if (!this.#challenges.verify(this.#aead.plaintext, at, rows.owner[row]!, rows.clientId, idAt)) {
       return DROP_RESPONSE_CHALLENGE;
     }
-    if (rows.holdsClient(rows.clientId, idAt)) return DROP_RESPONSE_CLIENT_CONNECTED;
+    const held = rows.connectionOf(rows.clientId, idAt);
+    if (held >= 0) return this.#resume(row, held);
     const connection = rows.promote(row);
     if (connection < 0) {
       rows.state[row] = REFUSED;
@@ -118,6 +123,17 @@ export class ServerHandshakes {
     }
     this.#forget(row);
     this.promoted = connection;
+    this.resumed = false;
+    return ACCEPTED;
+  }
+
+  /** The client of a connection has proved another token: the connection is the handshake's from here on. */
+  #resume(row: number, connection: number): number {
+    if (!this.#resumes || this.#rows.state[connection]! < UNCONFIRMED) return DROP_RESPONSE_CLIENT_CONNECTED;
+    this.#forget(row);
+    this.#rows.resume(row, connection);
+    this.promoted = connection;
+    this.resumed = true;
     return ACCEPTED;
   }
 

@@ -27,6 +27,7 @@ import type { ServerHandshakes } from './server-handshakes.ts';
 import type { ServerSettings } from './server-options.ts';
 import type { ServerPaths } from './server-paths.ts';
 import { CONFIRMED, PENDING, type ServerSessions } from './server-sessions.ts';
+import type { ServerWelcomes } from './server-welcomes.ts';
 
 export class ServerIntake {
   readonly #settings: ServerSettings;
@@ -35,6 +36,7 @@ export class ServerIntake {
   readonly #handshakes: ServerHandshakes;
   readonly #paths: ServerPaths;
   readonly #endings: ServerEndings;
+  readonly #welcomes: ServerWelcomes;
   readonly #wheel: DueWheel;
   readonly #events: EventQueue;
   readonly #times: Float64Array;
@@ -48,6 +50,7 @@ export class ServerIntake {
     handshakes: ServerHandshakes,
     paths: ServerPaths,
     endings: ServerEndings,
+    welcomes: ServerWelcomes,
     wheel: DueWheel,
     events: EventQueue,
     times: Float64Array,
@@ -58,6 +61,7 @@ export class ServerIntake {
     this.#handshakes = handshakes;
     this.#paths = paths;
     this.#endings = endings;
+    this.#welcomes = welcomes;
     this.#wheel = wheel;
     this.#events = events;
     this.#times = times;
@@ -88,6 +92,10 @@ export class ServerIntake {
     const code = this.#handshakes.receiveResponse(batch, slot, this.#header, handshake, now);
     if (code !== ACCEPTED) return code;
     const connection = this.#handshakes.promoted;
+    if (this.#handshakes.resumed) {
+      this.#welcomes.resume(connection, now);
+      return ACCEPTED;
+    }
     this.#endings.open(connection);
     this.#wheel.at[connection] = now + this.#settings.admitTimeoutMicros;
     this.#wheel.set(connection);
@@ -99,8 +107,11 @@ export class ServerIntake {
   #receiveConnected(batch: DatagramBatch, slot: number, connection: number): number {
     const header = this.#header;
     const rows = this.#rows;
-    // A response again: its answer was lost, the next keep-alive stands for it. Not worth opening.
-    if (header.type === PACKET_RESPONSE) return DROP_WRONG_STATE;
+    // A response again: its answer was lost, the next keep-alive stands for it. Not worth opening, unless the client resumes.
+    if (header.type === PACKET_RESPONSE) {
+      const successor = rows.successor[connection]!;
+      return successor >= 0 ? this.#receiveResponse(batch, slot, successor) : DROP_WRONG_STATE;
+    }
     const pending = rows.state[connection] === PENDING;
     if (pending && header.type < PACKET_DISCONNECT) return DROP_WRONG_STATE;
     const code = rows.sessions.openPacket(batch, slot, header, connection);

@@ -42,6 +42,11 @@ export interface NetcodeServerOptions {
   /** Tokens remembered until they expire. Default 16 for each client, at least 4,096. */
   readonly tokenHistoryMax?: number;
   /**
+   * A client that is still connected and proves another token takes its connection over: `resume` is told, nothing is
+   * admitted anew. Default false: it is not answered until the old connection is over.
+   */
+  readonly resume?: boolean;
+  /**
    * Development only: no private key (tokens are sealed with zeros, so everybody can make them), loopback addresses only,
    * and tokens from before the start are taken.
    */
@@ -63,6 +68,7 @@ export interface ServerSettings {
   readonly admitTimeoutMicros: number;
   readonly handshakesMax: number;
   readonly tokenHistoryMax: number;
+  readonly resume: boolean;
   readonly insecure: boolean;
 }
 
@@ -113,6 +119,7 @@ export function serverSettings(options: NetcodeServerOptions): ServerSettings {
       1,
       TABLE_ENTRIES_MAX,
     ),
+    resume: options.resume ?? false,
     insecure,
   };
 }

@@ -54,7 +54,11 @@ export class ServerSessions {
   /** Why the row ends or was refused, for the game and as bytes for the peer. */
   readonly reason: (DisconnectReason | null)[];
   readonly farewell: (Uint8Array | null)[];
+  /** By connection: the handshake that has come from the connection's own address, -1: none. Its client resumes. */
+  readonly successor: Int32Array;
   readonly #rng: Rng;
+  /** By row: the connection whose successor a handshake is, -1: none. */
+  readonly #predecessor: Int32Array;
   readonly #byAddress: KeyedTable;
   readonly #byClient: KeyedTable;
   readonly #freeHandshakes: Int32Array;
@@ -79,6 +83,8 @@ export class ServerSessions {
     this.owner = new Uint32Array(rows);
     this.reason = new Array<DisconnectReason | null>(rows).fill(null);
     this.farewell = new Array<Uint8Array | null>(rows).fill(null);
+    this.successor = new Int32Array(maxClients).fill(-1);
+    this.#predecessor = new Int32Array(rows).fill(-1);
     this.#byAddress = new KeyedTable(ADDRESS_BYTES, rows, rng);
     this.#byClient = new KeyedTable(CLIENT_ID_BYTES, maxClients, rng);
     this.#freeHandshakes = Int32Array.from({ length: handshakesMax }, (_, i) => rows - 1 - i);
@@ -100,9 +106,15 @@ export class ServerSessions {
     return this.#byAddress.findWords(batch.addressWords, slot * ADDRESS_WORDS);
   }
 
-  /** Whether a client id is connected or pending. */
-  holdsClient(id: Uint8Array, at: number): boolean {
-    return this.#byClient.find(id, at) >= 0;
+  /** The connection of a client id, pending ones too, or -1. */
+  connectionOf(id: Uint8Array, at: number): number {
+    return this.#byClient.find(id, at);
+  }
+
+  /** The row that a handshake from this address has, or -1. Behind a connection's address it is the connection's successor. */
+  findHandshake(address: Uint8Array, at: number): number {
+    const row = this.find(address, at);
+    return this.isConnection(row) ? this.successor[row]! : row;
   }
 
   /** Whether `connection` is a number of a connection row. */
@@ -115,12 +127,17 @@ export class ServerSessions {
    * taken. The caller fills in keys and the token's fields.
    */
   openHandshake(address: Uint8Array, at: number, state: number): number {
-    let row = this.find(address, at);
+    let row = this.findHandshake(address, at);
     if (row < 0) {
       if (this.#freeHandshakeCount === 0) return -1;
       row = this.#freeHandshakes[--this.#freeHandshakeCount]!;
       copyAddress(address, at, this.sessions.address, row * ADDRESS_BYTES);
-      this.#byAddress.set(address, at, row);
+      const holder = this.find(address, at);
+      if (holder < 0) this.#byAddress.set(address, at, row);
+      else {
+        this.successor[holder] = row;
+        this.#predecessor[row] = holder;
+      }
     }
     this.state[row] = state;
     this.#owners = (this.#owners + 1) >>> 0 || 1;
@@ -135,6 +152,32 @@ export class ServerSessions {
     const connection = this.#takeConnection();
     if (connection < 0) return -1;
     this.#moveRow(handshake, connection);
+    this.#startNumbers(connection);
+    this.state[connection] = PENDING;
+    this.#byClient.set(this.clientId, connection * CLIENT_ID_BYTES, connection);
+    this.#freeHandshakeRow(handshake);
+    return connection;
+  }
+
+  /**
+   * Gives a connection the keys, the address and the token of a CHALLENGED handshake, and packet numbers from the start. Its
+   * number, its client and the user data that the game has seen stay.
+   */
+  resume(handshake: number, connection: number): void {
+    const { sessions } = this;
+    this.#unlink(handshake);
+    this.#removeAddress(connection);
+    sessions.move(handshake, connection);
+    this.tag.copyWithin(connection * TAG_BYTES, handshake * TAG_BYTES, (handshake + 1) * TAG_BYTES);
+    this.tokenExpires[connection] = this.tokenExpires[handshake]!;
+    this.scattered[connection] = this.scattered[handshake]!;
+    this.#byAddress.set(sessions.address, connection * ADDRESS_BYTES, connection);
+    this.#startNumbers(connection);
+    this.#freeHandshakeRow(handshake);
+  }
+
+  /** A session begins: nothing has been received, and the first number is drawn. */
+  #startNumbers(connection: number): void {
     const { sessions } = this;
     sessions.replay.reset(connection);
     // A token that lists several servers has the same keys at each: no two of them may use the same numbers. 52 random
@@ -142,10 +185,6 @@ export class ServerSessions {
     const scattered = this.scattered[connection] === 1;
     sessions.nextLow[connection] = scattered ? this.#rng.u32() | 0 : 0;
     sessions.nextHigh[connection] = scattered ? this.#rng.u32() & 0xfffff : 0;
-    this.state[connection] = PENDING;
-    this.#byClient.set(this.clientId, connection * CLIENT_ID_BYTES, connection);
-    this.#freeHandshakeRow(handshake);
-    return connection;
   }
 
   /**
@@ -213,13 +252,25 @@ export class ServerSessions {
     if (found) this.#byAddress.set(sessions.address, to * ADDRESS_BYTES, to);
   }
 
-  /** Takes a row's address out of the table, unless it has passed to another row. */
+  /** Takes a row's address out of the table, unless it has passed to another row. A successor is found by it then. */
   #removeAddress(row: number): void {
     const at = row * ADDRESS_BYTES;
-    if (this.#byAddress.find(this.sessions.address, at) === row) this.#byAddress.remove(this.sessions.address, at);
+    const heir = this.isConnection(row) ? this.successor[row]! : -1;
+    if (heir >= 0) this.#unlink(heir);
+    if (this.#byAddress.find(this.sessions.address, at) !== row) return;
+    if (heir >= 0) this.#byAddress.set(this.sessions.address, at, heir);
+    else this.#byAddress.remove(this.sessions.address, at);
+  }
+
+  /** The handshake is no connection's successor any more. */
+  #unlink(handshake: number): void {
+    const connection = this.#predecessor[handshake]!;
+    if (connection >= 0) this.successor[connection] = -1;
+    this.#predecessor[handshake] = -1;
   }
 
   #freeHandshakeRow(handshake: number): void {
+    this.#unlink(handshake);
     this.#wipe(handshake);
     this.#freeHandshakes[this.#freeHandshakeCount++] = handshake;
   }

@@ -15,6 +15,11 @@ export interface NetcodeServerSink {
    * the path is worth nothing any more; when only the port did, a NAT has forgotten the old one. A good moment for `issueId`.
    */
   path(connection: number, hostChanged: boolean): void;
+  /**
+   * The client of a connection has come back with another token, and goes on. From here on packets are numbered from the
+   * start in both directions, and what was on its way is lost; ids that were issued are void.
+   */
+  resume(connection: number): void;
   /** The end of every connection that `admit` named, whether it was accepted or not. */
   disconnect(connection: number, reason: DisconnectReason): void;
 }

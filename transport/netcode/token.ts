@@ -64,6 +64,11 @@ export interface ConnectTokenOptions {
   readonly internalAddresses?: readonly Uint8Array[];
   /** Seconds of silence that end the connection. Not 0; negative: never. Default 5. */
   readonly timeoutSeconds?: number;
+  /**
+   * The same for the client, where it is to give up sooner than the server: with the server's option `resume` it has the difference
+   * to come back. Default `timeoutSeconds`.
+   */
+  readonly clientTimeoutSeconds?: number;
   /** Seconds from now on in which the token can be used to connect. Negative: for ever. Default 30. */
   readonly lifetimeSeconds?: number;
   /** Up to 256 bytes that reach the server unseen by the client; padded with zeros. */
@@ -115,7 +120,17 @@ export function mintConnectToken(options: ConnectTokenOptions, aead: Aead, rng: 
   const key = checkBytes('privateKey', options.privateKey, KEY_BYTES);
   aead.sealOnce(key, nonce, tokenAssociatedDataOf(protocolId, expires), privateToken);
   const addresses = options.serverAddresses;
-  return writeConnectToken({ ...common, protocolId, created, expires, nonce, privateToken, addresses });
+  const clientSeconds = options.clientTimeoutSeconds ?? timeoutSeconds;
+  return writeConnectToken({
+    ...common,
+    timeoutSeconds: checkWhole('clientTimeoutSeconds', clientSeconds, I32_MIN, I32_MAX),
+    protocolId,
+    created,
+    expires,
+    nonce,
+    privateToken,
+    addresses,
+  });
 }
 
 /** Fields that both parts of a token have. */

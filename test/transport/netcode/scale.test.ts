@@ -145,6 +145,7 @@ test.each([
       payloads += length;
     },
     path: () => {},
+    resume: () => {},
     disconnect: () => {
       throw new Error('nobody leaves');
     },

@@ -549,6 +549,7 @@ describe('sending', () => {
     const sink = {
       admit: () => {},
       connect: () => {},
+      resume: () => {},
       path: () => {},
       disconnect: () => {},
       payload: (_connection: number, bytes: Uint8Array, offset: number) => {

@@ -98,6 +98,7 @@ export class ServerStation implements Station {
   readonly admitted: number[] = [];
   readonly connected: number[] = [];
   readonly ended: { connection: number; reason: DisconnectReason }[] = [];
+  readonly resumed: { connection: number; payloadsBefore: number }[] = [];
   readonly moves: { connection: number; hostChanged: boolean; payloadsBefore: number }[] = [];
   readonly payloads: { connection: number; bytes: Uint8Array; number: number }[] = [];
   /** What the game does when a client asks to come in. */
@@ -162,6 +163,7 @@ export class ServerStation implements Station {
         },
         path: (connection, hostChanged) =>
           this.moves.push({ connection, hostChanged, payloadsBefore: this.payloads.length }),
+        resume: (connection) => this.resumed.push({ connection, payloadsBefore: this.payloads.length }),
         disconnect: (connection, reason) => this.ended.push({ connection, reason }),
       },
       now,

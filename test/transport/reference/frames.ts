@@ -17,7 +17,7 @@ export type Frame =
   | { type: 'ping' }
   | { type: 'time'; clock: number }
   | { type: 'ids'; ids: string[] }
-  | { type: 'hello'; version: number; channels: number; window: number }
+  | { type: 'hello'; version: number; channels: number; window: number; session: number }
   | { type: 'skip'; channel: number; first: number; count: number }
   | { type: 'ack'; newest: number; delay: number; run: number; more: { gap: number; run: number }[] }
   | { type: 'input'; channel: number; firstTick: number; messages: string[] }
@@ -126,8 +126,10 @@ function readHello(bytes: Bytes): Frame {
   const version = bytes.number(1);
   const channels = bytes.number(4);
   const window = bytes.number(4);
+  const session = bytes.number(4);
   if (version === 0) throw new Malformed('hello with a version of 0');
-  return { type: 'hello', version, channels, window };
+  if (session === 0) throw new Malformed('hello with a session of 0');
+  return { type: 'hello', version, channels, window, session };
 }
 
 function readSkip(bytes: Bytes, channels: readonly ReferenceChannel[]): Frame {
@@ -223,7 +225,7 @@ function frameBytes(frame: Frame): number[] {
     case 'ids':
       return [3, frame.ids.length, ...frame.ids.flatMap(fromHex)];
     case 'hello':
-      return [4, frame.version, ...little(frame.channels, 4), ...little(frame.window, 4)];
+      return [4, frame.version, ...little(frame.channels, 4), ...little(frame.window, 4), ...little(frame.session, 4)];
     case 'skip':
       return [5, frame.channel, ...little(frame.first, 2), ...varint(frame.count)];
     case 'ack': {

@@ -61,6 +61,8 @@ export class ReferenceReceiver {
   readonly #window: number;
   readonly #streams: Stream[];
   #delivered: Delivered[] = [];
+  /** The peer's number in its hello, 0: it has not come. */
+  #session = 0;
   /** Sizes of waiting messages that came in fragments, by channel and id. */
   readonly #waitingSizes: Map<string, number> = new Map();
 
@@ -95,6 +97,8 @@ export class ReferenceReceiver {
       case 'hello':
         if (frame.version !== 1) throw new Violation('hello with another version');
         if (frame.channels !== this.#hash) throw new Violation('hello with other channels');
+        if (frame.session !== (this.#session || frame.session)) throw new Violation('hello with another session');
+        this.#session = frame.session;
         return;
       case 'extension':
         this.extensions++;

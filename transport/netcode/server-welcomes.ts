@@ -1,0 +1,65 @@
+/** How a server takes a client in: as a connection that the game has admitted, or as one that it already has. */
+
+import type { Micros } from '../../sys/api.ts';
+import { EVENT_CONNECT, EVENT_RESUME, type EventQueue } from './event-queue.ts';
+import type { KeepAlives } from './keep-alive.ts';
+import { type Outbox, OWES_WELCOME } from './outbox.ts';
+import { TAG_BYTES } from './packets.ts';
+import type { ServerSettings } from './server-options.ts';
+import type { ServerPaths } from './server-paths.ts';
+import { type ServerSessions, UNCONFIRMED } from './server-sessions.ts';
+import type { TokenHistory } from './token-history.ts';
+
+export class ServerWelcomes {
+  readonly #settings: ServerSettings;
+  readonly #rows: ServerSessions;
+  readonly #history: TokenHistory;
+  readonly #keepAlives: KeepAlives;
+  readonly #paths: ServerPaths;
+  readonly #outbox: Outbox;
+  readonly #events: EventQueue;
+
+  constructor(
+    settings: ServerSettings,
+    rows: ServerSessions,
+    history: TokenHistory,
+    keepAlives: KeepAlives,
+    paths: ServerPaths,
+    outbox: Outbox,
+    events: EventQueue,
+  ) {
+    this.#settings = settings;
+    this.#rows = rows;
+    this.#history = history;
+    this.#keepAlives = keepAlives;
+    this.#paths = paths;
+    this.#outbox = outbox;
+    this.#events = events;
+  }
+
+  /** Lets in a client that the game has admitted. */
+  accept(connection: number, now: Micros): void {
+    this.#rows.connectedAt[connection] = now;
+    this.#welcome(connection, now);
+    this.#events.push(EVENT_CONNECT, connection);
+  }
+
+  /** Goes on with a connection whose keys have been replaced. What belonged to the old ones, ids too, is void. */
+  resume(connection: number, now: Micros): void {
+    this.#paths.forget(connection);
+    this.#outbox.owes[connection] = 0;
+    this.#welcome(connection, now);
+    this.#events.push(EVENT_RESUME, connection);
+  }
+
+  /** The token is spent, and the client is told its number until it answers. */
+  #welcome(connection: number, now: Micros): void {
+    const rows = this.#rows;
+    rows.state[connection] = UNCONFIRMED;
+    this.#keepAlives.start(connection, now);
+    const tagAt = connection * TAG_BYTES;
+    this.#history.spend(rows.tag, tagAt);
+    this.#settings.spentTokens?.spend(rows.tag.subarray(tagAt, tagAt + TAG_BYTES), rows.tokenExpires[connection]!);
+    this.#outbox.owe(connection, OWES_WELCOME);
+  }
+}
