@@ -78,3 +78,12 @@ describe('BlockPool', () => {
     expect(() => pool.release(block)).toThrow('once too often');
   });
 });
+
+it('keeps one block of each size for the next message, however large, and not a second one', () => {
+  const pool = new BlockPool(BLOCK_BYTES_MAX * 2);
+  const blocks = [pool.take(BLOCK_BYTES_MAX), pool.take(BLOCK_BYTES_MAX)];
+  const arrays = blocks.map((block) => pool.bytesOf(block));
+  for (const block of blocks) pool.release(block);
+  const again = [pool.take(BLOCK_BYTES_MAX), pool.take(BLOCK_BYTES_MAX)].map((block) => pool.bytesOf(block));
+  expect(again.filter((array) => arrays.includes(array)).length).toBe(1);
+});
