@@ -100,6 +100,8 @@ export class Ledger {
       const silent = this.#fates.indexOf(null);
       if (silent >= 0) this.#say(silent, `of ${this.sent} has no receipt`);
     }
+    // The end of a connection leaves what waits behind a hole: it had arrived, and was never handed over.
+    if (!settled && this.kind === 'reliableOrdered') return;
     for (let number = 0; number < this.sent; number++) {
       if (this.#fates[number] === 'delivered' && this.#times[number] === 0 && !this.#wasOvertaken(number)) {
         this.#say(number, "has the receipt 'delivered' and did not arrive");

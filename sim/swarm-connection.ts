@@ -96,6 +96,11 @@ export class SwarmConnection {
     this.#world.start(this.host, this.#world.now, act);
   }
 
+  /** Each side has heard that the other hears it: the client has the ids by which it is known at a new address. */
+  get isAcquainted(): boolean {
+    return this.isConnected && this.ends().every((stats) => stats.rttIsMeasured);
+  }
+
   /** Both sides know of it. */
   get isConnected(): boolean {
     return this.client !== null && this.#peer !== null;

@@ -46,7 +46,7 @@ const STEP_MICROS = 50_000;
 export const SETTLED_WITHIN_MICROS = 5_000_000;
 /** After that for so long no packet with a payload leaves, but for the last acks. */
 const IDLE_MICROS = 1_000_000;
-const IDLE_PACKETS_MAX = 0;
+const IDLE_PACKETS_MAX = 2;
 /** Complaints that a report keeps: the first ones tell, the rest follow from them. */
 const COMPLAINTS_MAX = 20;
 /** What arrives malformed, refused or unreadable between two honest sides is our own fault. */
@@ -105,7 +105,7 @@ class SwarmRun {
   async play(): Promise<void> {
     for (const rebinding of this.#rebindings()) {
       await this.#world.run({ untilMicros: rebinding.at });
-      if (!rebinding.one.isConnected) continue; // a new address ends an attempt to connect
+      if (!rebinding.one.isAcquainted) continue; // a new address ends an attempt to connect
       rebinding.one.rebound = true;
       this.#world.rebind(rebinding.one.host, { address: rebinding.address });
     }
