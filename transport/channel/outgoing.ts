@@ -192,6 +192,16 @@ export class Outgoing {
     this.#trim(c, s, kind);
   }
 
+  /**
+   * Whether a message's time to live is over. One that stands for bytes of the peer's window goes on all the same when nothing else
+   * would tell the peer to let go of them: a value of latest state or of a sequenced channel, large or in place of a large one.
+   */
+  isExpired(kind: number, slot: number, now: Micros): boolean {
+    const { rings } = this;
+    if (rings.expiresAt[slot]! > now) return false;
+    return rings.charge[slot] === 0 || isExactlyOnce(kind);
+  }
+
   /** Its time to live is over. A message that each one counts for is told to be skipped, any other is settled. */
   expire(c: number, s: number, id: number): void {
     const { rings } = this;

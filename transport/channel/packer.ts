@@ -85,7 +85,7 @@ export class Packer {
       for (let id = rings.oldest[s]!; id < rings.nextWaiting[s]!; id++) {
         const slot = rings.slotOf(s, id);
         if (rings.state[slot] !== IN_FLIGHT || rings.carrier[slot] === this.#serial) continue;
-        if (rings.expiresAt[slot]! <= now) {
+        if (this.#outgoing.isExpired(channels.kind[channel]!, slot, now)) {
           this.#outgoing.expire(c, s, id);
           if (rings.base[s] === NONE) break; // it was the last: the stream has no ring any more
           continue;
@@ -111,7 +111,7 @@ export class Packer {
         rings.nextWaiting[s] = ++id;
       } else if (!this.#outgoing.inIdWindow(s, kind, id)) {
         return HELD; // before its time to live is looked at: a skip is bound to the window too
-      } else if (rings.expiresAt[slot]! <= now) {
+      } else if (this.#outgoing.isExpired(kind, slot, now)) {
         rings.nextWaiting[s] = id + 1;
         this.#outgoing.expire(c, s, id++);
         if (rings.due[s]! > 0) return this.#putDue(c, s, channel, now);
@@ -172,7 +172,7 @@ export class Packer {
       if (state !== DUE && state !== SKIP_DUE) continue;
       rings.dueFrom[s] = id;
       if (state === SKIP_DUE) return this.#putSkips(c, s, channel, id);
-      if (rings.expiresAt[slot]! <= now) {
+      if (this.#outgoing.isExpired(kind, slot, now)) {
         this.#outgoing.expire(c, s, id);
         // Not by recursion: a peer that withholds acks can have thousands expire at once.
         if (rings.due[s] === 0) return this.#putNext(c, channel, now);
@@ -333,7 +333,7 @@ export class Packer {
           continue;
         }
         if (rings.carrier[slot] === this.#serial) continue; // it is in this packet already
-        if (rings.expiresAt[slot]! <= now) {
+        if (this.#outgoing.isExpired(channels.kind[channel]!, slot, now)) {
           this.#outgoing.expire(c, s, id);
           if (rings.base[s] === NONE) break; // it was the last: the stream has no ring any more
           continue;
