@@ -3,7 +3,7 @@
 import type { ChannelSet } from './channel/channel-set.ts';
 import { isReliable } from './channel/channel-set.ts';
 import { ConfigError, checkWhole } from './config-error.ts';
-import { FRAGMENT_BYTES } from './wire/frame-types.ts';
+import { WINDOW_BEFORE_HELLO } from './wire/frame-types.ts';
 
 export interface TransportOptions {
   readonly channels: ChannelSet;
@@ -32,7 +32,8 @@ export function transportSettings(options: TransportOptions): TransportSettings 
   const { channels } = options;
   const longest = longestReliable(channels);
   const windowBytes = options.windowBytes ?? Math.max(WINDOW_BYTES_MIN, longest * 2);
-  checkWhole('windowBytes', windowBytes, FRAGMENT_BYTES, WINDOW_BYTES_MAX);
+  // A peer may use so much before it has heard our hello.
+  checkWhole('windowBytes', windowBytes, WINDOW_BEFORE_HELLO, WINDOW_BYTES_MAX);
   if (windowBytes < longest) {
     throw new ConfigError(
       'windowBytes',
