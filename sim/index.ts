@@ -1,16 +1,12 @@
 /** `tickwire/sim`: the simulator as a library. */
 
-export type { AimdOptions, AimdSource, AimdStats } from './aimd-source.ts';
-export type { Bottleneck, BottleneckOptions, BottleneckStats } from './bottleneck.ts';
-export type { Chance } from './chance.ts';
-export type { JitterShape } from './delay.ts';
-export type { DirectionOptions } from './direction-options.ts';
-export { openEngine } from './engine-host.ts';
-export type { HostOptions, SimHost } from './host.ts';
-export type { LatencyHistogram } from './latency-histogram.ts';
-export type { DirectionStats, LinkDirection } from './link.ts';
-export type { BurstLoss, ChainLoss, LossModel } from './loss.ts';
-export type { RebindOptions } from './nat.ts';
+export type { AimdOptions, AimdSource, AimdStats } from './link/aimd-source.ts';
+export type { Bottleneck, BottleneckOptions, BottleneckStats } from './link/bottleneck.ts';
+export type { Chance } from './link/chance.ts';
+export type { JitterShape } from './link/delay.ts';
+export type { DirectionOptions } from './link/direction-options.ts';
+export type { DirectionStats, LinkDirection } from './link/link.ts';
+export type { BurstLoss, ChainLoss, LossModel } from './link/loss.ts';
 export {
   type ClientArgs,
   runScenario,
@@ -18,9 +14,13 @@ export {
   type ScenarioReport,
   type ServerArgs,
   type SimulatedGame,
-} from './scenario.ts';
-export { SimAead } from './sim-aead.ts';
-export type { AeadFactory, SimSys } from './sim-sys.ts';
-export type { Stream, Streams } from './streams.ts';
-export type { NetworkStats } from './transit.ts';
-export { World, type WorldOptions } from './world.ts';
+} from './scenario/scenario.ts';
+export { openEngine } from './world/engine-host.ts';
+export type { HostOptions, SimHost } from './world/host.ts';
+export type { LatencyHistogram } from './world/latency-histogram.ts';
+export type { RebindOptions } from './world/nat.ts';
+export { SimAead } from './world/sim-aead.ts';
+export type { AeadFactory, SimSys } from './world/sim-sys.ts';
+export type { Stream, Streams } from './world/streams.ts';
+export type { NetworkStats } from './world/transit.ts';
+export { World, type WorldOptions } from './world/world.ts';

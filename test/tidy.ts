@@ -48,7 +48,7 @@ const ROOMS: readonly RoomRule[] = [
   { room: 'engine/cli/', own: ['engine/', 'sys/'], packages: ['commander'], node: ['*'] },
   { room: 'engine/inspect/', own: ['engine/', 'transport/', 'sys/api.ts'], packages: [], node: ['*'] },
   { room: 'sim/', own: ['sim/', 'engine/', 'transport/', 'sys/api.ts'], packages: ['eventemitter3'], node: [] },
-  { room: 'sim/streams.ts', own: ['sim/', 'sys/api.ts'], packages: ['seedrandom'], node: [] },
+  { room: 'sim/world/streams.ts', own: ['sim/', 'sys/api.ts'], packages: ['seedrandom'], node: [] },
   { room: 'sim/cli', own: ['sim/', 'engine/', 'transport/', 'sys/'], packages: ['commander'], node: ['*'] },
   { room: 'sim/report', own: ['sim/', 'engine/', 'transport/', 'sys/api.ts'], packages: [], node: ['*'] },
   { room: 'sim/proxy', own: ['sim/', 'engine/', 'transport/', 'sys/'], packages: [], node: ['*'] },
@@ -69,7 +69,7 @@ const BANS: readonly Ban[] = [
   {
     rooms: ['transport/', 'sim/'],
     // The guard replaces these calls for the game, and the command shows how long a run took on the wall.
-    except: ['sim/guard', 'sim/cli', 'sim/virtual-timers.ts', 'sim/settle'],
+    except: ['sim/world/guard', 'sim/world/virtual-timers.ts', 'sim/cli', 'sim/proxy'],
     call: CLOCK_CALLS,
     instead: 'time and chance are arguments here: take `now` or `rng` from the caller',
   },

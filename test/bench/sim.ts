@@ -1,11 +1,11 @@
 // The simulator's speed: events through the bare queue, packets through a link, and the arena's virtual seconds.
 
 import { existsSync } from 'node:fs';
-import type { DirectionOptions } from '../../sim/direction-options.ts';
-import { EventQueue } from '../../sim/event-queue.ts';
-import { LinkDirection, LOST } from '../../sim/link.ts';
-import { runScenario, type SimulatedGame } from '../../sim/scenario.ts';
-import { Stream, Streams } from '../../sim/streams.ts';
+import type { DirectionOptions } from '../../sim/link/direction-options.ts';
+import { LinkDirection, LOST } from '../../sim/link/link.ts';
+import { runScenario, type SimulatedGame } from '../../sim/scenario/scenario.ts';
+import { EventQueue } from '../../sim/world/event-queue.ts';
+import { Stream, Streams } from '../../sim/world/streams.ts';
 import { type BenchOptions, type BenchReport, figure, machine, RUNS_DEFAULT } from './report.ts';
 
 /** Events waiting while others come and go: what a world of some hundred clients holds. */

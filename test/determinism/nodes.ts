@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 
-const SIM = fileURLToPath(new URL('../../sim/cli.js', import.meta.url));
+const SIM = fileURLToPath(new URL('../../sim/cli/main.js', import.meta.url));
 /** What each version runs: the stand-in and the real ciphers, with links that use every kind of chance. */
 const RUNS: readonly (readonly string[])[] = [
   ['--clients', '8', '--latency', '50', '--jitter', '10', '--loss', '5', '--seconds', '20', '--seed', '7'],

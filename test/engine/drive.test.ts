@@ -3,9 +3,9 @@
 import { expect, it } from 'vitest';
 import { unreliable } from '../../engine/channels.ts';
 import type { WakePolicy } from '../../engine/drive.ts';
-import { openEngine } from '../../sim/engine-host.ts';
-import type { SimSocket } from '../../sim/sim-socket.ts';
-import { World } from '../../sim/world.ts';
+import { openEngine } from '../../sim/world/engine-host.ts';
+import type { SimSocket } from '../../sim/world/sim-socket.ts';
+import { World } from '../../sim/world/world.ts';
 import { KEY, SECOND, SERVER_ADDRESS } from './small-world.ts';
 
 it.each([

@@ -6,10 +6,10 @@ import type { Host } from '../../engine/host.ts';
 import type { ClientOptions, ServerOptions } from '../../engine/options.ts';
 import type { Peer } from '../../engine/peer.ts';
 import type { Server } from '../../engine/server.ts';
-import type { DirectionOptions } from '../../sim/direction-options.ts';
-import { openEngine } from '../../sim/engine-host.ts';
-import type { SimHost } from '../../sim/host.ts';
-import { World } from '../../sim/world.ts';
+import type { DirectionOptions } from '../../sim/link/direction-options.ts';
+import { openEngine } from '../../sim/world/engine-host.ts';
+import type { SimHost } from '../../sim/world/host.ts';
+import { World } from '../../sim/world/world.ts';
 
 export const SECOND = 1_000_000;
 export const KEY: Uint8Array = Uint8Array.from({ length: 32 }, (_, i) => i + 1);

@@ -2,7 +2,7 @@
 
 import { unreliable } from '../../engine/channels.ts';
 import type { Host } from '../../engine/host.ts';
-import type { ClientArgs, ServerArgs } from '../../sim/scenario.ts';
+import type { ClientArgs, ServerArgs } from '../../sim/scenario/scenario.ts';
 
 const CHANNELS = { echo: unreliable() };
 

@@ -1,8 +1,8 @@
 // Worlds for tests, with a program that is small enough to see through: an echo server and clients that ask it.
 
-import type { SimHost } from '../../sim/host.ts';
-import type { SimSocket } from '../../sim/sim-socket.ts';
-import { World, type WorldOptions } from '../../sim/world.ts';
+import type { SimHost } from '../../sim/world/host.ts';
+import type { SimSocket } from '../../sim/world/sim-socket.ts';
+import { World, type WorldOptions } from '../../sim/world/world.ts';
 import { addressOf, READABLE, type Sys } from '../../sys/api.ts';
 import { append, copies, type Datagram } from '../conformance/outside.ts';
 

@@ -3,7 +3,7 @@
  * virtual; each end runs when a packet arrives, when its deadline has come, or when the test says so.
  */
 
-import { EventQueue } from '../../sim/event-queue.ts';
+import { EventQueue } from '../../sim/world/event-queue.ts';
 import { DatagramBatch, type Micros, NEVER, type Rng } from '../../sys/api.ts';
 import {
   ChannelSet,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SimAead } from '../../../sim/sim-aead.ts';
+import { SimAead } from '../../../sim/world/sim-aead.ts';
 import { aeadReport, chooseAead } from '../../../sys/aead/choose.ts';
 import { type Aead, DatagramBatch } from '../../../sys/api.ts';
 import { heapBytesOfSlices } from '../collect-garbage.ts';

@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+/**
+ * The swarm's command: `npm run swarm` runs seed after seed, without end, and stops at the first broken promise.
+ *
+ * Data on stdout. Exit codes: 0 all promises kept, 1 one was broken (the last line repeats it), 2 usage.
+ */
+
+import { Command, InvalidArgumentError } from 'commander';
+import { runSwarm } from '../swarm/swarm.ts';
+
+interface Options {
+  readonly seeds?: number;
+  readonly seed?: string;
+  readonly first: number;
+  readonly seconds?: number;
+}
+
+const EXIT_BROKEN = 1;
+const EXIT_USAGE = 2;
+/** Between two lines that say how far it is. */
+const LINE_MILLIS = 5_000;
+const SECONDS_MAX = 3_600;
+
+const program = new Command('swarm')
+  .description('Runs the engine in random networks, a seed each, and checks everything that it promises.')
+  .option('--seeds <count>', 'stop after so many seeds (default: never)', number(1, Number.MAX_SAFE_INTEGER))
+  .option('--seed <text>', 'run this one seed and say what it did')
+  .option('--first <number>', 'the first seed', number(0, Number.MAX_SAFE_INTEGER), 1)
+  .option('--seconds <count>', 'virtual seconds of bad network at most, beyond the first 0.2', number(0, SECONDS_MAX))
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
+  .action(run);
+await program.parseAsync();
+
+async function run(options: Options): Promise<void> {
+  const more = options.seconds === undefined ? {} : { secondsMax: options.seconds };
+  const count = options.seed === undefined ? (options.seeds ?? Number.POSITIVE_INFINITY) : 1;
+  let lineAt = performance.now() + LINE_MILLIS;
+  let [sent, arrived, virtualSeconds, settledMillis] = [0, 0, 0, 0];
+  const line = (done: number): string =>
+    `${done} seeds, ${Math.round(virtualSeconds)} virtual seconds, ${sent} messages sent, ${arrived} arrived, ` +
+    `settled at most ${settledMillis} ms after the healing`;
+  for (let done = 0; done < count; done++) {
+    const seed = options.seed ?? options.first + done;
+    const report = await runSwarm({ seed, ...more });
+    sent += report.sent;
+    arrived += report.arrived;
+    virtualSeconds += report.virtualMicros / 1_000_000;
+    if (report.complaints.length > 0) {
+      const seconds = options.seconds === undefined ? '' : ` --seconds ${options.seconds}`;
+      for (const complaint of report.complaints) process.stdout.write(`seed ${seed}: ${complaint}\n`);
+      process.stdout.write(`repeat it with: npm run swarm -- --seed ${seed}${seconds}\n`);
+      process.exitCode = EXIT_BROKEN;
+      return;
+    }
+    settledMillis = Math.max(settledMillis, report.settledAfterMicros / 1000);
+    if (options.seed !== undefined) process.stdout.write(`seed ${seed}: digest ${report.digest}\n`);
+    if (performance.now() < lineAt) continue;
+    lineAt += LINE_MILLIS;
+    process.stdout.write(`${line(done + 1)}\n`);
+  }
+  process.stdout.write(`${line(count)}\n`);
+}
+
+function number(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= least && value <= most)) {
+      throw new InvalidArgumentError(`give ${least} to ${most}.`);
+    }
+    return value;
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * What one direction of a link can be told, and what it refuses.
+ */
+
+import type { Micros } from '../../sys/api.ts';
+import { Bottleneck, checkBottleneck } from './bottleneck.ts';
+import type { JitterShape } from './delay.ts';
+import { checkLoss, type LossModel } from './loss.ts';
+import { checkInteger, checkProbability } from './option-checks.ts';
+
+/** What one direction does to packets, in the order in which they meet it. */
+export interface DirectionOptions {
+  /** Bits a second on the line, 1,000 .. 10^12. Default: no limit, and so no queue. */
+  readonly rateBitsPerSecond?: number;
+  /** Bytes that may wait for the line, overhead included; what finds it full is dropped. Default: 64 MiB. */
+  readonly queueBytes?: number;
+  /** Bytes that a datagram takes on the line and in the queue besides its payload. Default 28: IPv4 and UDP headers. */
+  readonly overheadBytes?: number;
+  /** In place of a rate of its own: a line and queue shared with other directions (`World.bottleneck`). */
+  readonly bottleneck?: Bottleneck;
+  /** Probability that a packet is lost, 0 .. 1, each on its own; or a model of bursts. Default 0. */
+  readonly loss?: number | LossModel;
+  /** One-way delay, 0 .. 60,000,000. Default 0. */
+  readonly latencyMicros?: Micros;
+  /** Delays lie within latency +- jitter; 0 .. latency. Default 0. */
+  readonly jitterMicros?: Micros;
+  /** Default `uniform`. */
+  readonly jitterShape?: JitterShape;
+  /** Packets never overtake each other: a fast one waits for a slow one before it, as on Wi-Fi and LTE. Default false. */
+  readonly keepOrder?: boolean;
+  /** Probability that a packet is held back so that later ones overtake it, also with `keepOrder`. Default 0. */
+  readonly reorder?: number;
+  /** How long it is held back, 1 .. 60,000,000. Default 20,000: longer than a tick at 60 Hz. */
+  readonly reorderMicros?: Micros;
+  /** Probability that a packet which is not lost arrives twice. Default 0. */
+  readonly duplicate?: number;
+  /** The copy arrives up to this long after its original, 0 .. 60,000,000. Default 0: with it. */
+  readonly duplicateDelayMicros?: Micros;
+}
+
+/** A minute: longer delays are a mistake in the unit. */
+const DELAY_MICROS_MAX = 60_000_000;
+/** Longer than a tick at 60 Hz, so that the next packet of a game overtakes the one held back. */
+export const REORDER_MICROS = 20_000;
+
+/** Throws RangeError that names `whose` (`link a>b`) and the field when an option is out of its range. */
+export function checkDirection(whose: string, options: DirectionOptions): void {
+  const { latencyMicros = 0, jitterMicros = 0 } = options;
+  checkInteger(whose, 'latencyMicros', latencyMicros, DELAY_MICROS_MAX);
+  checkInteger(whose, 'jitterMicros', jitterMicros, DELAY_MICROS_MAX);
+  if (jitterMicros > latencyMicros) {
+    throw new RangeError(`${whose}: jitter (${jitterMicros} us) is larger than latency (${latencyMicros} us)`);
+  }
+  checkLoss(whose, options.loss ?? 0);
+  checkProbability(whose, 'reorder', options.reorder ?? 0);
+  checkInteger(whose, 'reorderMicros', options.reorderMicros ?? REORDER_MICROS, DELAY_MICROS_MAX, 1);
+  checkProbability(whose, 'duplicate', options.duplicate ?? 0);
+  checkInteger(whose, 'duplicateDelayMicros', options.duplicateDelayMicros ?? 0, DELAY_MICROS_MAX);
+  checkLine(whose, options);
+}
+
+/** A rate of its own, or a shared one, or neither; a queue only before a rate. */
+function checkLine(whose: string, options: DirectionOptions): void {
+  const { rateBitsPerSecond, bottleneck } = options;
+  if (bottleneck !== undefined && !(bottleneck instanceof Bottleneck)) {
+    throw new RangeError(`${whose}: bottleneck is what world.bottleneck(name, options) returned`);
+  }
+  if (rateBitsPerSecond !== undefined) {
+    if (bottleneck !== undefined) {
+      throw new RangeError(`${whose}: rateBitsPerSecond and bottleneck both set a rate: give one of them`);
+    }
+    checkBottleneck(whose, { ...options, rateBitsPerSecond });
+    return;
+  }
+  for (const field of ['queueBytes', 'overheadBytes'] as const) {
+    if (options[field] === undefined) continue;
+    const where = bottleneck === undefined ? 'give rateBitsPerSecond too' : `set it on bottleneck '${bottleneck.name}'`;
+    throw new RangeError(`${whose}: ${field} belongs to a rate: ${where}`);
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * A link: two directions, each a row of stages with its own settings, fates and counters.
+ *
+ * A packet passes the stages in this order, and the network (`transit.ts`) takes it from one to the next:
+ *
+ *     bottleneck (rate, byte queue)  ->  loss  ->  delay (latency, jitter)  ->  reorder  ->  duplicate
+ *
+ * Loss comes after the queue, since what is lost in the air has used the line before it: else a lossy link would look
+ * faster than it is. Copies are made last, so they cost no share of the line. Packet n of a direction asks its chance
+ * what happens to packet n (`chance.ts`), so a direction is the same whatever else is in the world; only the time in a
+ * queue depends on what is sent.
+ */
+
+import type { Micros } from '../../sys/api.ts';
+import type { Streams } from '../world/streams.ts';
+import { Bottleneck } from './bottleneck.ts';
+import { Chance } from './chance.ts';
+import { Delay } from './delay.ts';
+import { checkDirection, type DirectionOptions, REORDER_MICROS } from './direction-options.ts';
+import { Duplicate } from './duplicate.ts';
+import { Loss } from './loss.ts';
+import { Reorder } from './reorder.ts';
+
+/** Counters of one direction; `sent + duplicated = delivered + lost + dropped + under way` always. */
+export interface DirectionStats {
+  sent: number;
+  sentBytes: number;
+  /** By the full queue of its bottleneck. */
+  dropped: number;
+  /** In the air. */
+  lost: number;
+  /** Copies that the network made. */
+  duplicated: number;
+  /** Reached their host, copies too. */
+  delivered: number;
+}
+
+/** Packet indices are 32 bits wide; at 200,000 packets a second that is six hours of wall time on one direction. */
+const INDEX_MAX = 0xffff_ffff;
+/** The answer of `cross` for a packet that is lost. */
+export const LOST = -1;
+
+/** One way of a link. */
+export class LinkDirection {
+  /** `client-0>server`: what its chance is named after. */
+  readonly name: string;
+  /** Its place in `Transit.directions`; stands for it in the digest. */
+  readonly number: number;
+  readonly stats: DirectionStats = { sent: 0, sentBytes: 0, dropped: 0, lost: 0, duplicated: 0, delivered: 0 };
+
+  readonly #loss: Loss;
+  readonly #delay: Delay;
+  readonly #reorder: Reorder;
+  readonly #duplicate: Duplicate;
+  /** Its own queue, from the first rate on that it is given. */
+  #own: Bottleneck | null = null;
+  #shared: Bottleneck | null = null;
+
+  constructor(name: string, number: number, streams: Streams, options: DirectionOptions) {
+    this.name = name;
+    this.number = number;
+    const chance = new Chance(streams.stream(`link/${name}`));
+    this.#loss = new Loss(chance);
+    this.#delay = new Delay(chance);
+    this.#reorder = new Reorder(chance);
+    this.#duplicate = new Duplicate(chance);
+    this.configure(options);
+  }
+
+  /**
+   * Sets what happens to packets from the next stage on that they come to; those on the line or in the air keep their
+   * times. What is not named returns to its default. Throws RangeError.
+   */
+  configure(options: DirectionOptions): void {
+    checkDirection(`link ${this.name}`, options);
+    const { latencyMicros = 0, jitterMicros = 0, jitterShape = 'uniform', keepOrder = false } = options;
+    this.#delay.configure(latencyMicros, jitterMicros, jitterShape, keepOrder);
+    this.#loss.configure(options.loss ?? 0);
+    this.#reorder.configure(options.reorder ?? 0, options.reorderMicros ?? REORDER_MICROS);
+    this.#duplicate.configure(options.duplicate ?? 0, options.duplicateDelayMicros ?? 0);
+    this.#shared = options.bottleneck ?? null;
+    const { rateBitsPerSecond } = options;
+    if (rateBitsPerSecond === undefined) this.#own?.open();
+    else if (this.#own === null) this.#own = new Bottleneck(this.name, { ...options, rateBitsPerSecond });
+    else this.#own.configure({ ...options, rateBitsPerSecond });
+  }
+
+  /** What packets have to pass first: the shared bottleneck, or the direction's own; null when there is no limit. */
+  get bottleneck(): Bottleneck | null {
+    if (this.#shared !== null) return this.#shared;
+    return this.#own === null || this.#own.isOpen ? null : this.#own;
+  }
+
+  /** The direction's own queue with its counters; null while it never had a rate. */
+  get queue(): Bottleneck | null {
+    return this.#own;
+  }
+
+  /** The latency that is set now. */
+  get latencyMicros(): Micros {
+    return this.#delay.latencyMicros;
+  }
+
+  /** The index that the next packet gets. */
+  get nextIndex(): number {
+    return this.stats.sent;
+  }
+
+  /** Counts a packet in and returns its index. */
+  enter(lengthBytes: number): number {
+    const index = this.stats.sent++;
+    if (index >= INDEX_MAX) throw new RangeError(`link ${this.name}: more than 2^32 packets in one direction`);
+    this.stats.sentBytes += lengthBytes;
+    return index;
+  }
+
+  /** Packet `index` has the bottleneck, if any, behind it at `now`: when it arrives, or LOST. In the order of indices. */
+  cross(index: number, now: Micros): Micros {
+    if (this.#loss.loses(index)) {
+      this.stats.lost++;
+      return LOST;
+    }
+    return this.#delay.arrival(index, now) + this.#reorder.holdMicros(index);
+  }
+
+  /** How long after packet `index`, which was not lost, a copy of it arrives; NO_COPY when there is none. */
+  copyExtraMicros(index: number): Micros {
+    return this.#duplicate.extraMicros(index);
+  }
+
+  /** The delay of packet `index` by latency and jitter, whether it is lost or not. */
+  delayMicros(index: number): Micros {
+    return this.#delay.micros(index);
+  }
+}

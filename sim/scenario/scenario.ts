@@ -1,0 +1,178 @@
+/**
+ * A scenario: one game, so many clients, one kind of link, so much time. Runs it and reports what the network did.
+ */
+
+import type { GameModule, Host } from '../../engine/host.ts';
+import type { Micros } from '../../sys/api.ts';
+import type { DirectionOptions } from '../link/direction-options.ts';
+import { openEngine } from '../world/engine-host.ts';
+import type { SimHost } from '../world/host.ts';
+import type { AeadFactory } from '../world/sim-sys.ts';
+import { World } from '../world/world.ts';
+
+/** The port that a simulated server is told to listen on. */
+const SERVER_PORT = 40_000;
+const PRIVATE_KEY_BYTES = 32;
+/** Clients begin within this time, each at a moment of its own: real ones do not come in step. */
+const START_SPREAD_MICROS = 200_000;
+/** The first may begin here: the server listens by then. */
+const START_MICROS = 10_000;
+
+/** What to simulate. */
+export interface Scenario {
+  /** Name for the report. */
+  readonly name: string;
+  /** The game: a module with `server(host, args)` and `client(host, args)`. May export `PROTOCOL_ID`. */
+  readonly game: SimulatedGame;
+  /** Clients, each on a host of its own. */
+  readonly clients: number;
+  /** Each way between the server and each client. */
+  readonly link: DirectionOptions;
+  readonly seconds: number;
+  readonly seed: string | number;
+  /** See `WorldOptions.strict`. */
+  readonly strict?: boolean;
+  /** See `WorldOptions.openAead`. */
+  readonly openAead?: AeadFactory;
+  /** Told what an operator would see: warnings of the engine, clients that could not connect. */
+  readonly warn?: (text: string) => void;
+}
+
+/** A game that the simulator can run: it takes these arguments, or ignores them. */
+export type SimulatedGame = GameModule<ServerArgs, ClientArgs> & { readonly PROTOCOL_ID?: bigint | number };
+
+/** What the game's `server` is given besides its host. */
+export interface ServerArgs {
+  readonly port: number;
+  /** The address to bind. */
+  readonly address: string;
+  readonly privateKey: Uint8Array;
+  readonly maxClients: number;
+}
+
+/** What the game's `client` is given besides its host. */
+export interface ClientArgs {
+  /** Number of this client, from 0. */
+  readonly index: number;
+  /** `address:port` of the server. */
+  readonly address: string;
+  /** Mints a connect token for this client, as the game's backend would. */
+  readonly token: () => Promise<Uint8Array>;
+}
+
+/** What happened. Packets are datagrams on links. */
+export interface ScenarioReport {
+  readonly scenario: string;
+  readonly seed: string;
+  readonly clients: number;
+  /** Clients whose connection was refused or timed out at the start. */
+  readonly clientsFailed: number;
+  readonly digest: string;
+  readonly virtualSeconds: number;
+  readonly events: number;
+  readonly packetsSent: number;
+  /** Copies that links made; not among the packets sent. */
+  readonly packetsDuplicated: number;
+  readonly packetsDropped: number;
+  readonly dropped: {
+    /** In the air. */
+    readonly lost: number;
+    /** At the full queue before a link's line. */
+    readonly queueFull: number;
+    /** At a full receive buffer. */
+    readonly overflowed: number;
+    /** At a port that nobody listened on (any more). */
+    readonly unheard: number;
+  };
+  /** One-way delays of delivered packets; null when none was. */
+  readonly latencyMs: { readonly p50: number | null; readonly p99: number | null };
+}
+
+/**
+ * Runs a scenario to its end. Rejects with the first error of the game's code; a client that cannot connect is no error
+ * but a result (`clientsFailed`).
+ */
+export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
+  const { game, warn = () => {} } = scenario;
+  const world = new World({
+    seed: scenario.seed,
+    link: scenario.link,
+    strict: scenario.strict ?? false,
+    ...(scenario.openAead === undefined ? {} : { openAead: scenario.openAead }),
+  });
+  const server = world.host('server');
+  const address = server.address(SERVER_PORT);
+  const privateKey = new Uint8Array(PRIVATE_KEY_BYTES);
+  world.streams.stream('scenario/private-key').fill(privateKey);
+  startServer(world, server, game, { privateKey, maxClients: Math.max(1, scenario.clients) }, warn);
+  let clientsFailed = 0;
+  for (let index = 0; index < scenario.clients; index++) {
+    const host = world.host(`client-${index}`);
+    const engine = openEngine(world, host, warn);
+    const token = () => mint(engine, game, privateKey, address, host.name, index);
+    const begin = START_MICROS + world.streams.stream(`scenario/start/${host.name}`).below(START_SPREAD_MICROS);
+    world.start(host, begin, async () => {
+      try {
+        await game.client?.(engine, { index, address, token });
+      } catch (error) {
+        // A client that is refused or times out is what a lossy link does; any other error is a bug of the game.
+        if ((error as Error).name !== 'ConnectError') throw error;
+        clientsFailed++;
+        warn(`${host.name}: could not connect: ${(error as Error).message}`);
+      }
+    });
+  }
+  await world.run({ untilMicros: scenario.seconds * 1_000_000 });
+  return reportOf(scenario, world, clientsFailed);
+}
+
+function startServer(
+  world: World,
+  host: SimHost,
+  game: SimulatedGame,
+  args: Pick<ServerArgs, 'privateKey' | 'maxClients'>,
+  warn: (text: string) => void,
+): void {
+  const engine = openEngine(world, host, warn);
+  const address = host.address(SERVER_PORT).replace(/:\d+$/, '');
+  world.start(host, 0, () => game.server?.(engine, { port: SERVER_PORT, address, ...args }));
+}
+
+function mint(
+  engine: Host,
+  game: SimulatedGame,
+  privateKey: Uint8Array,
+  address: string,
+  name: string,
+  index: number,
+): Promise<Uint8Array> {
+  return engine.mintToken({
+    privateKey,
+    clientId: index + 1,
+    addresses: [address],
+    protocolId: game.PROTOCOL_ID ?? 0,
+    userData: new TextEncoder().encode(name),
+  });
+}
+
+function reportOf(scenario: Scenario, world: World, clientsFailed: number): ScenarioReport {
+  const { sent, duplicated, lost, queueDropped, overflowed, unheard } = world.stats;
+  return {
+    scenario: scenario.name,
+    seed: world.seed,
+    clients: scenario.clients,
+    clientsFailed,
+    digest: world.digest(),
+    virtualSeconds: world.now / 1_000_000,
+    events: world.events,
+    packetsSent: sent,
+    packetsDuplicated: duplicated,
+    packetsDropped: lost + queueDropped + overflowed + unheard,
+    dropped: { lost, queueFull: queueDropped, overflowed, unheard },
+    latencyMs: { p50: millis(world.latency.quantile(0.5)), p99: millis(world.latency.quantile(0.99)) },
+  };
+}
+
+function millis(micros: Micros | null): number | null {
+  return micros === null ? null : micros / 1000;
+}

@@ -1,0 +1,177 @@
+/** One connection of the swarm: a client, its peer on the server, what they say to each other and how it is to end. */
+
+import type { Client } from '../../engine/client.ts';
+import type { Host } from '../../engine/host.ts';
+import type { Peer } from '../../engine/peer.ts';
+import type { Micros } from '../../sys/api.ts';
+import type { ConnectionStats } from '../../transport/connection-stats.ts';
+import type { DisconnectReason } from '../../transport/endpoint.ts';
+import { openEngine } from '../world/engine-host.ts';
+import type { SimHost } from '../world/host.ts';
+import type { World } from '../world/world.ts';
+import type { Complain } from './ledger.ts';
+import type { ClientPlan, SwarmPlan } from './plan.ts';
+import { type Speaker, SWARM_DECLARATIONS, type SwarmChannels, Talk } from './talk.ts';
+
+/** Longer than the swarm waits for anything. */
+const DRAIN_MICROS = 20_000_000;
+/** How often a side without ticks speaks that was to speak with its ticks. */
+const EVERY_MICROS = 16_667;
+
+export class SwarmConnection {
+  readonly host: SimHost;
+  readonly name: string;
+  readonly toServer: Talk;
+  readonly toClient: Talk;
+  client: Client<SwarmChannels> | null = null;
+  readonly #world: World;
+  readonly #plan: SwarmPlan & ClientPlan;
+  readonly #complain: Complain;
+  #peer: Peer<SwarmChannels> | null = null;
+  #ended = 0;
+  /** The network has healed: nobody says anything more. */
+  #healed = false;
+  #isToLeave = false;
+  /** Its address has changed. */
+  rebound = false;
+
+  constructor(
+    world: World,
+    host: SimHost,
+    plan: SwarmPlan & ClientPlan,
+    index: number,
+    server: { readonly address: string; readonly key: Uint8Array },
+    complain: Complain,
+  ) {
+    this.host = host;
+    this.name = host.name;
+    this.#world = world;
+    this.#plan = plan;
+    this.#complain = complain;
+    const talk = (name: 'toServer' | 'toClient', number: number): Talk =>
+      new Talk(
+        plan[name],
+        world.streams.stream(`swarm/${host.name}/${name}`),
+        number,
+        `${host.name} ${name}`,
+        complain,
+      );
+    this.toServer = talk('toServer', index * 2);
+    this.toClient = talk('toClient', index * 2 + 1);
+    const engine = openEngine(world, host, (text) => complain(`${host.name}: ${text}`));
+    world.start(host, plan.beginsAt, () => this.#connect(engine, index, server));
+  }
+
+  /** The server let it in. */
+  connected(peer: Peer<SwarmChannels>, engine: Host): void {
+    this.#peer = peer;
+    if (this.#plan.toClient.everyMicros > 0 || this.#plan.tickRateHz === 0) {
+      void this.#speakOnAndOn(engine, this.toClient, peer as unknown as Speaker, this.#plan.toClient.everyMicros);
+    }
+  }
+
+  serverTick(): void {
+    if (!this.#healed && this.#plan.toClient.everyMicros === 0) this.toClient.speak(this.#peer as unknown as Speaker);
+  }
+
+  ended(side: string, reason: DisconnectReason): void {
+    this.#ended++;
+    if (!this.#isToLeave || reason.code !== 'closed') {
+      this.#complain(`${this.name}: the connection ended on the ${side}: ${reason.code} ${reason.text}`);
+    }
+  }
+
+  /** Nothing more is said from now on, and who is to leave leaves. */
+  heal(): void {
+    this.#healed = true;
+    const { ending } = this.#plan;
+    // A client finds out by silence that its address has changed: what it says until then, also a goodbye, is not heard.
+    if (ending === 'stay' || !this.isConnected || this.rebound) return;
+    this.#isToLeave = true;
+    const act = (): void => {
+      if (ending === 'close') void this.client!.close('enough');
+      else if (ending === 'drain') void this.client!.close({ drain: true, drainMicros: DRAIN_MICROS });
+      else this.#peer!.close({ drain: true, drainMicros: DRAIN_MICROS });
+    };
+    this.#world.start(this.host, this.#world.now, act);
+  }
+
+  /** Each side has heard that the other hears it: the client has the ids by which it is known at a new address. */
+  get isAcquainted(): boolean {
+    return this.isConnected && this.ends().every((stats) => stats.rttIsMeasured);
+  }
+
+  /** Both sides know of it. */
+  get isConnected(): boolean {
+    return this.client !== null && this.#peer !== null;
+  }
+
+  /** Nothing is under way any more. */
+  get isSettled(): boolean {
+    if (this.client === null || this.#peer === null) return false;
+    if (this.#isToLeave) return this.#ended === 2;
+    if (!this.toServer.isComplete || !this.toClient.isComplete) return false;
+    return this.ends().every((stats) => stats.inFlightBytes + stats.unsettledMessages + stats.waitingMessages === 0);
+  }
+
+  /** How both ends fare, the client first. Of a connection that is over: nothing. */
+  ends(): readonly ConnectionStats[] {
+    return [this.client, this.#peer].filter((end) => end !== null).map((end) => end.stats());
+  }
+
+  /** Checks what can only be known in the end. A side that drained has seen all its messages arrive, the other may not. */
+  close(): void {
+    const stayed = !this.#isToLeave;
+    this.toServer.close(stayed || this.#plan.ending === 'drain');
+    this.toClient.close(stayed || this.#plan.ending === 'server drains');
+    if (stayed && this.client?.state !== 'connected')
+      this.#complain(`${this.name}: is ${this.client?.state ?? 'not there'}`);
+  }
+
+  describe(): string {
+    const ends = this.ends().map(
+      (s) => `${s.waitingMessages} wait, ${s.unsettledMessages} without fate, ${s.inFlightBytes} bytes in flight`,
+    );
+    const incomplete = [...this.toServer.ledgers, ...this.toClient.ledgers].filter((ledger) => !ledger.isComplete);
+    return `${this.name} (${this.#plan.ending}; ${ends.join('; ')}; ${incomplete.map((l) => l.where).join(', ')})`;
+  }
+
+  async #connect(
+    engine: Host,
+    index: number,
+    server: { readonly address: string; readonly key: Uint8Array },
+  ): Promise<void> {
+    const { clientTickRateHz, backlogMax, backlogBytesMax, windowBytes } = this.#plan;
+    const token = await engine.mintToken({
+      privateKey: server.key,
+      clientId: index + 1,
+      addresses: [server.address],
+    });
+    const client = await engine.connect<SwarmChannels>({
+      token,
+      channels: SWARM_DECLARATIONS,
+      tickRateHz: clientTickRateHz,
+      backlogMax,
+      backlogBytesMax,
+      windowBytes,
+    });
+    this.client = client;
+    client.on('message', (channel, message, tag) => this.toClient.hear(channel, message.copy(), tag));
+    client.on('receipt', (receipt, fate) => this.toServer.receipt(receipt, fate));
+    client.on('disconnect', (reason) => this.ended('client', reason));
+    const speaker = client as unknown as Speaker;
+    const every: Micros = this.#plan.toServer.everyMicros;
+    if (every === 0 && clientTickRateHz > 0) {
+      client.on('tick', () => {
+        if (!this.#healed) this.toServer.speak(speaker);
+      });
+    } else await this.#speakOnAndOn(engine, this.toServer, speaker, every);
+  }
+
+  async #speakOnAndOn(engine: Host, talk: Talk, speaker: Speaker, every: Micros): Promise<void> {
+    while (!this.#healed) {
+      talk.speak(speaker);
+      await engine.sleep(every > 0 ? every : EVERY_MICROS);
+    }
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Datagrams under way: takes each from the sender through the stages of its direction (`link.ts`) to its arrival.
+ *
+ * A datagram without a bottleneck before it is decided on at once and costs one event, its arrival. One that has to queue
+ * costs two: it leaves the line, and its loss and delay are decided then.
+ */
+
+import { type Micros, NEVER } from '../../sys/api.ts';
+import { type AimdOptions, AimdSource } from '../link/aimd-source.ts';
+import { type Bottleneck, UNNUMBERED } from '../link/bottleneck.ts';
+import type { DirectionOptions } from '../link/direction-options.ts';
+import { NO_COPY } from '../link/duplicate.ts';
+import { LinkDirection, LOST } from '../link/link.ts';
+import { DatagramPool } from './datagram-pool.ts';
+import { Digest, EVENT_DELIVERED, EVENT_DUPLICATED, EVENT_LOST, EVENT_QUEUE_DROP, EVENT_SENT } from './digest.ts';
+import type { Streams } from './streams.ts';
+import { DUE_ARRIVAL, DUE_DEPARTURE, Timeline } from './timeline.ts';
+
+/**
+ * Counters of the whole network:
+ * `sent + duplicated = delivered + lost + queueDropped + unheard + overflowed + under way`, always.
+ */
+export interface NetworkStats {
+  /** Datagrams that entered a direction. */
+  sent: number;
+  /** Copies that links made. */
+  duplicated: number;
+  /** Dropped by a full queue before a line. */
+  queueDropped: number;
+  /** Lost in the air. */
+  lost: number;
+  /** Put into a receive buffer, or taken by a source of cross traffic. */
+  delivered: number;
+  /** Arrived where no socket is bound, or at a mapping that its NAT does not have (any more). */
+  unheard: number;
+  /** Arrived at a full receive buffer. */
+  overflowed: number;
+  /** Never sent: no host has the address. */
+  unreachable: number;
+}
+
+/** All directions and bottlenecks of a world, and what is on them. */
+export class Transit {
+  readonly timeline: Timeline = new Timeline();
+  readonly pool: DatagramPool = new DatagramPool();
+  readonly digest: Digest = new Digest();
+  readonly stats: NetworkStats = {
+    sent: 0,
+    duplicated: 0,
+    queueDropped: 0,
+    lost: 0,
+    delivered: 0,
+    unheard: 0,
+    overflowed: 0,
+    unreachable: 0,
+  };
+  /** By their numbers. */
+  readonly directions: LinkDirection[] = [];
+  /** Cross traffic, by its numbers. */
+  readonly sources: AimdSource[] = [];
+
+  readonly #streams: Streams;
+  /** By their numbers: those that a datagram has met. */
+  readonly #bottlenecks: Bottleneck[] = [];
+
+  constructor(streams: Streams) {
+    this.#streams = streams;
+  }
+
+  /** A new direction; its chance hangs on the name. */
+  addDirection(name: string, options: DirectionOptions): LinkDirection {
+    const made = new LinkDirection(name, this.directions.length, this.#streams, options);
+    this.directions.push(made);
+    return made;
+  }
+
+  /** A new source of cross traffic; its chance hangs on the name. */
+  addSource(name: string, options: AimdOptions): AimdSource {
+    const made = new AimdSource(this, name, this.sources.length, this.#streams.stream(`aimd/${name}`), options);
+    this.sources.push(made);
+    return made;
+  }
+
+  /** Sends datagram `id`, whose payload and addresses are in the pool, into `direction` now. The id is ours from here. */
+  send(direction: LinkDirection, id: number): void {
+    const { pool } = this;
+    const now = this.timeline.now;
+    const length = pool.lengthBytes[id]!;
+    pool.direction[id] = direction.number;
+    pool.index[id] = direction.enter(length);
+    pool.sentAt[id] = now;
+    this.stats.sent++;
+    const bottleneck = direction.bottleneck;
+    if (bottleneck === null) {
+      const arrival = direction.cross(pool.index[id]!, now);
+      if (arrival !== LOST) this.#mix(EVENT_SENT, id);
+      this.#fly(direction, id, arrival);
+      return;
+    }
+    if (bottleneck.number === UNNUMBERED || this.#bottlenecks[bottleneck.number] !== bottleneck) this.#meet(bottleneck);
+    const free = bottleneck.nextDeparture === NEVER;
+    if (bottleneck.enter(id, length, now)) {
+      this.#mix(EVENT_SENT, id);
+      if (free) this.timeline.schedule(bottleneck.nextDeparture, DUE_DEPARTURE, bottleneck.number);
+      return;
+    }
+    this.#mix(EVENT_QUEUE_DROP, id);
+    direction.stats.dropped++;
+    this.stats.queueDropped++;
+    pool.release(id);
+  }
+
+  /** A datagram leaves the line of bottleneck `number`. */
+  depart(number: number): void {
+    const bottleneck = this.#bottlenecks[number]!;
+    const id = bottleneck.leave();
+    if (bottleneck.nextDeparture !== NEVER) {
+      this.timeline.schedule(bottleneck.nextDeparture, DUE_DEPARTURE, number);
+    }
+    const direction = this.directions[this.pool.direction[id]!]!;
+    this.#fly(direction, id, direction.cross(this.pool.index[id]!, this.timeline.now));
+  }
+
+  /** Datagram `id` of a source of cross traffic arrives. */
+  arriveAtSource(id: number): void {
+    this.#mix(EVENT_DELIVERED, id);
+    this.directions[this.pool.direction[id]!]!.stats.delivered++;
+    this.stats.delivered++;
+    this.sources[this.pool.source[id]!]!.arrive(id);
+    this.pool.release(id);
+  }
+
+  /** Datagram `id` is lost, or arrives at `arrival`, perhaps with a copy. */
+  #fly(direction: LinkDirection, id: number, arrival: Micros): void {
+    const { pool, stats } = this;
+    if (arrival === LOST) {
+      this.#mix(EVENT_LOST, id);
+      stats.lost++;
+      pool.release(id);
+      return;
+    }
+    this.timeline.schedule(arrival, DUE_ARRIVAL, id);
+    const extra = direction.copyExtraMicros(pool.index[id]!);
+    if (extra === NO_COPY) return;
+    this.#mix(EVENT_DUPLICATED, id);
+    direction.stats.duplicated++;
+    stats.duplicated++;
+    this.timeline.schedule(arrival + extra, DUE_ARRIVAL, pool.copy(id));
+  }
+
+  #mix(kind: number, id: number): void {
+    const { pool } = this;
+    this.digest.mix(
+      this.timeline.now,
+      kind,
+      pool.direction[id]!,
+      pool.index[id]!,
+      pool.lengthBytes[id]!,
+      pool.hash[id]!,
+    );
+  }
+
+  /** The first datagram comes to a bottleneck: it gets its number. */
+  #meet(bottleneck: Bottleneck): void {
+    if (bottleneck.number !== UNNUMBERED) {
+      throw new Error(`bottleneck '${bottleneck.name}' is of another world: make one with this world's bottleneck()`);
+    }
+    bottleneck.number = this.#bottlenecks.length;
+    this.#bottlenecks.push(bottleneck);
+  }
+}

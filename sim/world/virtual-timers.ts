@@ -1,0 +1,131 @@
+/**
+ * Timers in virtual time: what `setTimeout` and its kin are while the world runs, and what the world itself schedules.
+ */
+
+import type { Micros } from '../../sys/api.ts';
+import type { SimHost } from './host.ts';
+import { DUE_TIMER, type Timeline } from './timeline.ts';
+
+/** Timers pending at once: a program that passes this forgets to clear them. */
+const TIMERS_MAX = 1 << 20;
+
+/** One timer; what virtual `setTimeout` and `setInterval` return. Has the methods of Node's own. */
+export class SimTimer {
+  readonly host: SimHost;
+  readonly act: () => void;
+  /** From start, or from the last time it fired, to the next. */
+  readonly delayMicros: Micros;
+  readonly repeats: boolean;
+  /** World time at which it fires; may be later than its event in the queue. */
+  due: Micros;
+  /** An event of it is in the queue. */
+  pending = false;
+  cleared = false;
+  readonly #timers: VirtualTimers;
+  #keepsAlive = true;
+
+  constructor(
+    timers: VirtualTimers,
+    host: SimHost,
+    act: () => void,
+    due: Micros,
+    delayMicros: Micros,
+    repeats: boolean,
+  ) {
+    this.#timers = timers;
+    this.host = host;
+    this.act = act;
+    this.due = due;
+    this.delayMicros = delayMicros;
+    this.repeats = repeats;
+  }
+
+  /** Without effect, since the world runs until it is told to stop. */
+  ref(): this {
+    this.#keepsAlive = true;
+    return this;
+  }
+
+  /** Without effect, since the world runs until it is told to stop. */
+  unref(): this {
+    this.#keepsAlive = false;
+    return this;
+  }
+
+  hasRef(): boolean {
+    return this.#keepsAlive;
+  }
+
+  /** Starts its delay anew, also after it has fired; not after it was cleared. */
+  refresh(): this {
+    this.#timers.refresh(this);
+    return this;
+  }
+
+  close(): this {
+    this.#timers.clear(this);
+    return this;
+  }
+
+  [Symbol.dispose](): void {
+    this.#timers.clear(this);
+  }
+}
+
+/** All timers of a world. */
+export class VirtualTimers {
+  readonly #timeline: Timeline;
+  readonly #slots: (SimTimer | null)[] = [];
+  readonly #free: number[] = [];
+
+  constructor(timeline: Timeline) {
+    this.#timeline = timeline;
+  }
+
+  /** Calls `act` once at world time `time`, or now if that is past. */
+  at(time: Micros, host: SimHost, act: () => void): SimTimer {
+    const due = Math.max(time, this.#timeline.now);
+    return this.#start(new SimTimer(this, host, act, due, due - this.#timeline.now, false));
+  }
+
+  /** Calls `act` every `periodMicros` from one period on. */
+  every(periodMicros: Micros, host: SimHost, act: () => void): SimTimer {
+    return this.#start(new SimTimer(this, host, act, this.#timeline.now + periodMicros, periodMicros, true));
+  }
+
+  /** The timer never fires (again). Its event stays in the queue and is void: cheaper than taking it out of the heap. */
+  clear(timer: SimTimer): void {
+    timer.cleared = true;
+  }
+
+  refresh(timer: SimTimer): void {
+    if (timer.cleared) return;
+    timer.due = this.#timeline.now + timer.delayMicros;
+    if (!timer.pending) this.#start(timer);
+  }
+
+  /** The world: an event of the timer in slot `id` is due. Returns the timer when it is to be run, else null. */
+  take(id: number): SimTimer | null {
+    const timer = this.#slots[id]!;
+    const now = this.#timeline.now;
+    const fires = !timer.cleared && timer.due <= now;
+    if (fires && timer.repeats) timer.due = now + timer.delayMicros;
+    if (!timer.cleared && timer.due > now) {
+      this.#timeline.schedule(timer.due, DUE_TIMER, id);
+    } else {
+      timer.pending = false;
+      this.#slots[id] = null;
+      this.#free.push(id);
+    }
+    return fires ? timer : null;
+  }
+
+  #start(timer: SimTimer): SimTimer {
+    const id = this.#free.pop() ?? this.#slots.length;
+    if (id >= TIMERS_MAX) throw new RangeError(`more than ${TIMERS_MAX} timers are pending: are they ever cleared?`);
+    this.#slots[id] = timer;
+    timer.pending = true;
+    this.#timeline.schedule(timer.due, DUE_TIMER, id);
+    return timer;
+  }
+}

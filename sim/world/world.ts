@@ -1,0 +1,277 @@
+/**
+ * A simulated world: hosts, the links between them, and the loop that lets virtual time pass.
+ *
+ * The loop takes the next event, delivers a datagram or wakes a host, lets that host's promises settle, and only then
+ * moves on. All that happens is a function of the seed and the code: `digest` is the proof.
+ */
+
+import { type Micros, NEVER } from '../../sys/api.ts';
+import type { AimdOptions, AimdSource } from '../link/aimd-source.ts';
+import { Bottleneck, type BottleneckOptions } from '../link/bottleneck.ts';
+import type { DirectionOptions } from '../link/direction-options.ts';
+import type { LinkDirection } from '../link/link.ts';
+import { EVENT_TIMER, EVENT_TURN } from './digest.ts';
+import { afterNodeTurn, drainMicrotasks, Guard } from './guard.ts';
+import { HOSTS_MAX, type HostOptions, SimHost } from './host.ts';
+import type { LatencyHistogram } from './latency-histogram.ts';
+import type { RebindOptions } from './nat.ts';
+import { Network } from './network.ts';
+import { SimAead } from './sim-aead.ts';
+import type { AeadFactory } from './sim-sys.ts';
+import { Streams } from './streams.ts';
+import { DUE_ARRIVAL, DUE_DEPARTURE, DUE_SOURCE, DUE_TIMER, DUE_WAKE } from './timeline.ts';
+import type { NetworkStats } from './transit.ts';
+
+/** Events between two looks at Node's own loop (signals, a progress bar): some milliseconds of work. */
+const EVENTS_PER_SLICE = 4_096;
+/** Events at one instant after which the world counts as stuck: something wakes itself without letting time pass. */
+const EVENTS_PER_INSTANT_MAX = 2_000_000;
+
+export interface WorldOptions {
+  /** Decides every chance of the run. A number and its text are the same seed. */
+  readonly seed: string | number;
+  /** Links that `link()` did not set. Default: no delay, no loss. */
+  readonly link?: DirectionOptions;
+  /** Cryptography. Default: the stand-in of the same layout (`SimAead`), since real ciphers take most of a run's time. */
+  readonly openAead?: AeadFactory;
+  /** Real clocks, timers and `Math.random` throw in the game instead of being virtual. Default false. */
+  readonly strict?: boolean;
+}
+
+/** A world. Not to be shared by two runs: make another one. */
+export class World {
+  readonly seed: string;
+  /** Named streams of this seed, for workloads. */
+  readonly streams: Streams;
+  readonly #network: Network;
+  readonly #guard: Guard;
+  readonly #openAead: AeadFactory;
+  readonly #hosts: Map<string, SimHost> = new Map();
+  readonly #bottlenecks: Map<string, Bottleneck> = new Map();
+  #current: SimHost | null = null;
+  #failure: { readonly error: unknown } | null = null;
+  #running = false;
+  #instant: Micros = -1;
+  #eventsAtInstant = 0;
+
+  constructor(options: WorldOptions) {
+    this.streams = new Streams(options.seed);
+    this.seed = this.streams.seed;
+    this.#network = new Network(this.streams, options.link ?? {});
+    this.#openAead = options.openAead ?? ((slots, slotBytes) => new SimAead(slots, slotBytes));
+    this.#guard = new Guard(
+      { timeline: this.#network.timeline, timers: this.#network.timers, currentHost: () => this.#currentHost() },
+      options.strict ?? false,
+    );
+  }
+
+  /** World time: microseconds since the world began. */
+  get now(): Micros {
+    return this.#network.timeline.now;
+  }
+
+  /** Counters; live. */
+  get stats(): Readonly<NetworkStats> {
+    return this.#network.stats;
+  }
+
+  /** One-way delays of the datagrams delivered over links. */
+  get latency(): LatencyHistogram {
+    return this.#network.latency;
+  }
+
+  /** Events so far. */
+  get events(): number {
+    return this.#network.digest.events;
+  }
+
+  /** Datagrams on links and in receive buffers now. */
+  get datagramsHeld(): number {
+    return this.#network.pool.held;
+  }
+
+  /** Fingerprint of all that has happened, 32 hexadecimal digits. */
+  digest(): string {
+    return this.#network.digest.hex();
+  }
+
+  /** Adds a machine. Throws RangeError when the name is taken or the world is full. */
+  host(name: string, options: HostOptions = {}): SimHost {
+    if (this.#hosts.has(name)) throw new RangeError(`there is a host '${name}' already: names are unique`);
+    if (this.#hosts.size >= HOSTS_MAX) throw new RangeError(`a world has at most ${HOSTS_MAX} hosts`);
+    const host = new SimHost(this.#network, this.streams, name, this.#hosts.size, this.#openAead, options);
+    this.#hosts.set(name, host);
+    this.#network.addHost(host);
+    return host;
+  }
+
+  /** The host of that name; null when there is none. */
+  hostNamed(name: string): SimHost | null {
+    return this.#hosts.get(name) ?? null;
+  }
+
+  /** The direction from one host to another, to configure and to read its counters. */
+  direction(from: SimHost, to: SimHost): LinkDirection {
+    return this.#network.direction(from, to);
+  }
+
+  /** Sets both directions between two hosts. */
+  link(a: SimHost, b: SimHost, aToB: DirectionOptions, bToA: DirectionOptions = aToB): void {
+    this.direction(a, b).configure(aToB);
+    this.direction(b, a).configure(bToA);
+  }
+
+  /**
+   * From now on the outside sees `host` under another port (and address): a NAT in front of it has forgotten its mappings.
+   * Datagrams to the old ones are unheard, and none reaches the host before it has sent from that port again. What passes
+   * within the host does not pass the NAT. May be called again. Throws RangeError when the port cannot be.
+   */
+  rebind(host: SimHost, options: RebindOptions = {}): void {
+    this.#network.rebind(host, options);
+  }
+
+  /**
+   * A line with a queue that several directions share: name it in their options (`bottleneck`) and their flows compete.
+   * Throws RangeError when the name is taken or a number is out of its range.
+   */
+  bottleneck(name: string, options: BottleneckOptions): Bottleneck {
+    if (this.#bottlenecks.has(name)) {
+      throw new RangeError(`there is a bottleneck '${name}' already: names are unique`);
+    }
+    const made = new Bottleneck(name, options);
+    this.#bottlenecks.set(name, made);
+    return made;
+  }
+
+  /**
+   * Cross traffic: a bulk transfer that fills a bottleneck or a direction as TCP does. Throws RangeError when the name is
+   * taken or a number is out of its range.
+   */
+  aimdSource(name: string, options: AimdOptions): AimdSource {
+    if (this.#network.transit.sources.some((source) => source.name === name)) {
+      throw new RangeError(`there is a source '${name}' already: names are unique`);
+    }
+    return this.#network.transit.addSource(name, options);
+  }
+
+  /**
+   * Runs `act` as code of `host` at world time `time`. When it throws, or the promise that it returns rejects, `run()`
+   * ends with that error.
+   */
+  start(host: SimHost, time: Micros, act: () => unknown): void {
+    host.at(time, () => {
+      const result = act();
+      if (result instanceof Promise) result.catch((error: unknown) => this.#fail(error));
+    });
+  }
+
+  /**
+   * Lets time pass up to and including `untilMicros` (NEVER: while anything is due), or until `stopWhen`, asked after each
+   * turn of a host, is true. May be called again with a later time. Rejects with the first error of the code that runs
+   * inside; the world is then where it was when it happened.
+   */
+  run(options: { readonly untilMicros: Micros; readonly stopWhen?: () => boolean }): Promise<void> {
+    const { untilMicros, stopWhen } = options;
+    if (this.#running) return Promise.reject(new Error('this world is running: await run() before the next run()'));
+    this.#running = true;
+    return new Promise((resolve, reject) => {
+      const slice = (): void => {
+        try {
+          if (this.#slice(untilMicros, stopWhen)) {
+            this.#running = false;
+            resolve();
+          } else afterNodeTurn(slice);
+        } catch (error) {
+          this.#running = false;
+          reject(error);
+        }
+      };
+      // Microtasks can only be drained from a root that is not itself one, and this call may come from an async function.
+      afterNodeTurn(slice);
+    });
+  }
+
+  /** Some events; true when none is left up to `until`, or it is to stop. */
+  #slice(until: Micros, stopWhen: (() => boolean) | undefined): boolean {
+    const timeline = this.#network.timeline;
+    this.#guard.install();
+    try {
+      this.#settled();
+      // Without a way to drain microtasks, each turn of a host ends the slice: Node's loop then runs them.
+      let left = drainMicrotasks === null ? 1 : EVENTS_PER_SLICE;
+      while (left > 0) {
+        if (!timeline.take(until)) {
+          if (until !== NEVER) timeline.skipTo(until);
+          return true;
+        }
+        this.#countEvent(timeline.now);
+        if (timeline.kind === DUE_ARRIVAL) this.#network.arrive(timeline.id);
+        else if (timeline.kind === DUE_DEPARTURE) this.#network.transit.depart(timeline.id);
+        else if (timeline.kind === DUE_SOURCE) this.#network.transit.sources[timeline.id]!.turn();
+        else if (this.#turn(timeline.kind, timeline.id)) {
+          left--;
+          if (this.#failure !== null) throw this.#failure.error;
+          if (stopWhen?.() === true) return true;
+        }
+      }
+      return false;
+    } finally {
+      this.#guard.restore();
+    }
+  }
+
+  /** Runs code of a host and lets its promises settle. False when the event was void. */
+  #turn(kind: number, id: number): boolean {
+    const now = this.#network.timeline.now;
+    if (kind === DUE_TIMER) {
+      const timer = this.#network.timers.take(id);
+      if (timer === null) return false;
+      this.#current = timer.host;
+      this.#network.digest.mix(now, EVENT_TIMER, timer.host.number, timer.host.turns++, 0, 0);
+      timer.act();
+    } else {
+      const poller = this.#network.pollerOf(id);
+      if (poller === null) return false;
+      this.#current = poller.host;
+      if (!(kind === DUE_WAKE ? poller.onWake() : poller.onDeadline())) return false;
+      this.#network.digest.mix(now, EVENT_TURN, poller.host.number, poller.host.turns++, 0, 0);
+    }
+    if (drainMicrotasks !== null) {
+      drainMicrotasks();
+      this.#settled();
+    }
+    return true;
+  }
+
+  /** Promises have settled: tells the hosts that were touched. */
+  #settled(): void {
+    const touched = this.#network.touched;
+    for (let i = 0; i < touched.length; i++) {
+      const host = touched[i]!;
+      host.touched = false;
+      host.onSettled?.();
+    }
+    touched.length = 0;
+  }
+
+  #countEvent(now: Micros): void {
+    if (now !== this.#instant) {
+      this.#instant = now;
+      this.#eventsAtInstant = 0;
+    } else if (++this.#eventsAtInstant > EVENTS_PER_INSTANT_MAX) {
+      throw new Error(
+        `the world stands still at ${now} us: host '${this.#current?.name ?? 'none'}' wakes itself without end ` +
+          '(a socket that stays readable and is never read, or a timer of 0 that sets itself again)',
+      );
+    }
+  }
+
+  #currentHost(): SimHost {
+    if (this.#current === null) throw new Error('no host runs: clocks and chance belong to a host');
+    return this.#current;
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+  }
+}
