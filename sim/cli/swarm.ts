@@ -1,12 +1,12 @@
-#!/usr/bin/env node
 /**
- * The swarm's command: `npm run swarm` runs seed after seed, without end, and stops at the first broken promise.
+ * `sim swarm` (`npm run swarm`): seed after seed, without end, up to the first broken promise.
  *
- * Data on stdout. Exit codes: 0 all promises kept, 1 one was broken (the last line repeats it), 2 usage.
+ * Exit code 1: a promise was broken, and the last line repeats it.
  */
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { runSwarm } from '../swarm/swarm.ts';
+import { decimal, EXIT_FAILED, whole } from './command.ts';
 
 interface Options {
   readonly seeds?: number;
@@ -15,21 +15,18 @@ interface Options {
   readonly seconds?: number;
 }
 
-const EXIT_BROKEN = 1;
-const EXIT_USAGE = 2;
 /** Between two lines that say how far it is. */
 const LINE_MILLIS = 5_000;
 const SECONDS_MAX = 3_600;
 
-const program = new Command('swarm')
-  .description('Runs the engine in random networks, a seed each, and checks everything that it promises.')
-  .option('--seeds <count>', 'stop after so many seeds (default: never)', number(1, Number.MAX_SAFE_INTEGER))
+export const swarmCommand: Command = new Command('swarm')
+  .description('run the engine in random networks, a seed each, and check everything that it promises')
+  .option('--seeds <count>', 'stop after so many seeds (default: never)', whole(1, Number.MAX_SAFE_INTEGER))
   .option('--seed <text>', 'run this one seed and say what it did')
-  .option('--first <number>', 'the first seed', number(0, Number.MAX_SAFE_INTEGER), 1)
-  .option('--seconds <count>', 'virtual seconds of bad network at most, beyond the first 0.2', number(0, SECONDS_MAX))
-  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
+  .option('--first <number>', 'the first seed', whole(0, Number.MAX_SAFE_INTEGER), 1)
+  .option('--seconds <count>', 'virtual seconds of bad network at most, beyond the first 0.2', decimal(0, SECONDS_MAX))
+  .addHelpText('after', '\nExamples:\n  npm run swarm -- --seeds 2000\n  npm run swarm -- --seed 1375 --seconds 2')
   .action(run);
-await program.parseAsync();
 
 async function run(options: Options): Promise<void> {
   const more = options.seconds === undefined ? {} : { secondsMax: options.seconds };
@@ -49,7 +46,7 @@ async function run(options: Options): Promise<void> {
       const seconds = options.seconds === undefined ? '' : ` --seconds ${options.seconds}`;
       for (const complaint of report.complaints) process.stdout.write(`seed ${seed}: ${complaint}\n`);
       process.stdout.write(`repeat it with: npm run swarm -- --seed ${seed}${seconds}\n`);
-      process.exitCode = EXIT_BROKEN;
+      process.exitCode = EXIT_FAILED;
       return;
     }
     settledMillis = Math.max(settledMillis, report.settledAfterMicros / 1000);
@@ -59,14 +56,4 @@ async function run(options: Options): Promise<void> {
     process.stdout.write(`${line(done + 1)}\n`);
   }
   process.stdout.write(`${line(count)}\n`);
-}
-
-function number(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() === '' || !(value >= least && value <= most)) {
-      throw new InvalidArgumentError(`give ${least} to ${most}.`);
-    }
-    return value;
-  };
 }
