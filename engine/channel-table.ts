@@ -15,6 +15,7 @@ import type { Channels } from './channel-types.ts';
 import { KINDS, type LatestStateOptions, type TickInputOptions } from './channels.ts';
 import { type Codec, decodeOr, NOT_DECODED } from './codec.ts';
 import { ConfigError } from './errors.ts';
+import type { TappedChannel } from './message-tap.ts';
 import type { RequestChannel } from './request-channel.ts';
 
 /** By kind's number. */
@@ -53,6 +54,8 @@ export interface MessageReceiver {
 export class ChannelTable {
   /** What the transport is told. */
   readonly set: ChannelSet;
+  /** The channels as a tap sees them, by number. */
+  readonly tapped: readonly TappedChannel[];
   /** Messages that their codec could not read. */
   undecodable = 0;
   /** Bytes of the message that `encode` wrote last. */
@@ -74,6 +77,7 @@ export class ChannelTable {
     if (names.length === 0) throw new ConfigError('channels', 'name at least one, for example { state: unreliable() }');
     this.set = new ChannelSet(names.map((name) => specOf(name, channels[name]!)));
     const sorted = this.set.names.map((name) => channels[name]!);
+    this.tapped = this.set.names.map((name, id) => ({ name, kind: sorted[id]!.kind }));
     this.#codecs = sorted.map((channel) => (channel.kind === 'requests' ? null : channel.codec));
     this.#requests = sorted.map((channel) => (channel.kind === 'requests' ? channel : null));
     this.#isTagged = Uint8Array.from(this.set.kind, (kind) => (kind === LATEST_STATE || kind === TICK_INPUT ? 1 : 0));

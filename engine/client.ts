@@ -32,7 +32,7 @@ import { MessageEmitter } from './message-emitter.ts';
 import { sharedContext } from './open.ts';
 import { type ClientParts, openClient } from './open-client.ts';
 import type { ClientOptions } from './options.ts';
-import { Outbox } from './outbox.ts';
+import { type OnQueued, Outbox } from './outbox.ts';
 import { Reconnection } from './reconnection.ts';
 import type { RequestOptions } from './request-channel.ts';
 import { Requests } from './requests.ts';
@@ -115,6 +115,7 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
     this.#channels = channels;
     this.#socket = socket;
     this.#endpoint = endpoint;
+    const { tap } = context;
     const receiver = {
       receiveMessage: (channel: string, message: unknown, tag: number | undefined) =>
         void this.#events.emit('message', channel, message, tag),
@@ -138,6 +139,7 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
       sink: {
         connect: (index, _maxClients, resumed) => this.#connect(index, resumed),
         message: (_connection, channel, bytes, offset, length, tag) => {
+          tap?.arrived(null, channels.tapped[channel]!, bytes, offset, length);
           if (this.#held.holding) this.#held.add(channel, bytes, offset, length, tag);
           else channels.deliver(receiver, channel, bytes, offset, length, tag);
         },
@@ -152,7 +154,9 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
       },
     });
     const now = () => this.#drive.now;
-    this.#outbox = new Outbox(endpoint.connections, channels, this.#drive);
+    const onQueued: OnQueued = (_, id, bytes, offset, length) =>
+      tap?.queued(null, channels.tapped[id]!, bytes, offset, length);
+    this.#outbox = new Outbox(endpoint.connections, channels, this.#drive, tap === undefined ? null : onQueued);
     this.#requests = new Requests({
       channels,
       outbox: this.#outbox,

@@ -3,6 +3,7 @@
 import { addressOf, type Sys } from '../sys/api.ts';
 import { ConfigError } from './errors.ts';
 import type { Runtime } from './executor/runtime.ts';
+import type { MessageTap } from './message-tap.ts';
 
 export interface EngineContext {
   readonly sys: Sys;
@@ -11,6 +12,8 @@ export interface EngineContext {
   readonly resolve: (hostName: string) => Promise<readonly string[]>;
   /** Something the operator should see, once: development mode, a missing capability. */
   readonly warn: (text: string) => void;
+  /** Told of every message. Default: nobody. */
+  readonly tap?: MessageTap;
 }
 
 /**

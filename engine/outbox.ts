@@ -9,6 +9,9 @@ import type { LatestStateSendOptions, SendResult, TickInputSendOptions } from '.
 /** The options of all kinds. */
 export type AnySendOptions = LatestStateSendOptions & TickInputSendOptions;
 
+/** Told of each message that was queued: its bytes are in a block of the connections' pool. */
+export type OnQueued = (c: number, id: number, bytes: Uint8Array, offset: number, length: number) => void;
+
 /** What an outbox needs of the drive. */
 export interface OutboxDrive {
   readonly now: Micros;
@@ -23,11 +26,13 @@ export class Outbox {
   readonly #connections: Connections;
   readonly #channels: ChannelTable;
   readonly #drive: OutboxDrive;
+  readonly #onQueued: OnQueued | null;
 
-  constructor(connections: Connections, channels: ChannelTable, drive: OutboxDrive) {
+  constructor(connections: Connections, channels: ChannelTable, drive: OutboxDrive, onQueued: OnQueued | null) {
     this.#connections = connections;
     this.#channels = channels;
     this.#drive = drive;
+    this.#onQueued = onQueued;
   }
 
   /** Queues a message for a connection. RangeError, TypeError: it is not one that the channel could carry. */
@@ -73,7 +78,13 @@ export class Outbox {
   /** @param block -1: the memory for messages is full */
   #queue(c: number, id: number, block: number, length: number, tag: number, receipt: number, ttl: number): boolean {
     const connections = this.#connections;
-    if (block >= 0) return connections.send(c, id, block, length, tag, receipt, ttl, this.#drive.now);
+    if (block >= 0) {
+      const queued = connections.send(c, id, block, length, tag, receipt, ttl, this.#drive.now);
+      if (queued && this.#onQueued !== null) {
+        this.#onQueued(c, id, connections.pool.bytesOf(block), connections.pool.offsetOf(block), length);
+      }
+      return queued;
+    }
     connections.outgoing.refusals.add(c * this.#channels.set.count + id);
     return false;
   }

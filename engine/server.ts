@@ -29,7 +29,7 @@ import { MessageEmitter } from './message-emitter.ts';
 import { sharedContext } from './open.ts';
 import { openServer, type ServerParts } from './open-server.ts';
 import { checkPrivateKeys, type ServerOptions } from './options.ts';
-import { type AnySendOptions, Outbox } from './outbox.ts';
+import { type AnySendOptions, type OnQueued, Outbox } from './outbox.ts';
 import { Peer, type PeerOwner } from './peer.ts';
 import { Peers } from './peers.ts';
 import { Requests } from './requests.ts';
@@ -124,7 +124,10 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
     });
     const now = () => this.#drive.now;
     const { connections } = endpoint;
-    this.#outbox = new Outbox(connections, channels, this.#drive);
+    const { tap } = context;
+    const onQueued: OnQueued = (c, id, bytes, offset, length) =>
+      tap?.queued(this.#peers.at(c)!.clientId, channels.tapped[id]!, bytes, offset, length);
+    this.#outbox = new Outbox(connections, channels, this.#drive, tap === undefined ? null : onQueued);
     this.#requests = new Requests({
       channels,
       outbox: this.#outbox,
@@ -234,6 +237,7 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
   /** What the endpoint tells, as events. */
   #sink(): ServerSink {
     const channels = this.#channels;
+    const { tap } = this.#context;
     let from = -1;
     const receiver = {
       receiveMessage: (channel: string, message: unknown, tag: number | undefined) =>
@@ -246,7 +250,10 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
       connect: (connection) => void this.#events.emit('connect', this.#peers.begin(connection)),
       message: (connection, channel, bytes, offset, length, tag) => {
         from = connection;
-        if (this.#peers.at(connection)?.connected) channels.deliver(receiver, channel, bytes, offset, length, tag);
+        const peer = this.#peers.at(connection);
+        if (!peer?.connected) return;
+        tap?.arrived(peer.clientId, channels.tapped[channel]!, bytes, offset, length);
+        channels.deliver(receiver, channel, bytes, offset, length, tag);
       },
       receipt: (connection, receipt, fate) => {
         const peer = this.#peers.at(connection);

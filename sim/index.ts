@@ -7,6 +7,7 @@ export type { JitterShape } from './link/delay.ts';
 export type { DirectionOptions } from './link/direction-options.ts';
 export type { DirectionStats, LinkDirection } from './link/link.ts';
 export type { BurstLoss, ChainLoss, LossModel } from './link/loss.ts';
+export type { ChannelReport } from './scenario/message-latencies.ts';
 export {
   type ClientArgs,
   runScenario,

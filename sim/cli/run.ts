@@ -6,6 +6,7 @@ import { Command, Option } from 'commander';
 import { QUEUE_BYTES_MAX } from '../link/bottleneck.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import type { LossModel } from '../link/loss.ts';
+import type { ChannelReport } from '../scenario/message-latencies.ts';
 import { runScenario, type ScenarioReport, type SimulatedGame } from '../scenario/scenario.ts';
 import type { AeadFactory } from '../world/sim-sys.ts';
 import { decimal, oneLine, UsageError, whole } from './command.ts';
@@ -162,7 +163,6 @@ async function realAead(): Promise<AeadFactory> {
 
 function table(report: ScenarioReport, options: RunOptions, wallSeconds: number): string {
   const { packetsSent, packetsDropped, dropped, latencyMs } = report;
-  const count = (value: number): string => value.toLocaleString('en-US');
   const share = packetsSent === 0 ? '0' : ((packetsDropped / packetsSent) * 100).toFixed(2);
   const speed = wallSeconds > 0 ? `, ${(report.virtualSeconds / wallSeconds).toFixed(1)} x real time` : '';
   const failed = report.clientsFailed === 0 ? '' : `, ${report.clientsFailed} could not connect`;
@@ -175,8 +175,21 @@ function table(report: ScenarioReport, options: RunOptions, wallSeconds: number)
       (options.rate === undefined ? '' : `queue full ${count(dropped.queueFull)}, `) +
       `receive buffer full ${count(dropped.overflowed)}, nobody listening ${count(dropped.unheard)}`,
     `one-way latency  p50 ${millisText(latencyMs.p50)}, p99 ${millisText(latencyMs.p99)}`,
+    ...report.channels.map(channelText),
     `digest           ${report.digest}`,
   ].join('\n');
+}
+
+function channelText({ channel, from, queued, arrived, latencyMs }: ChannelReport): string {
+  const share = queued === 0 ? '0' : ((arrived / queued) * 100).toFixed(2);
+  return (
+    `${`${channel} of ${from}`.padEnd(24)} ${count(arrived)} of ${count(queued)} messages (${share} %), ` +
+    `p50 ${millisText(latencyMs.p50)}, p99 ${millisText(latencyMs.p99)}, p99.9 ${millisText(latencyMs.p999)}`
+  );
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-US');
 }
 
 function linksText({ latency, jitter, loss, burst, rate, queue, duplicate, reorder }: RunOptions): string {

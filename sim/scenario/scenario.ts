@@ -6,9 +6,9 @@ import type { GameModule, Host } from '../../engine/host.ts';
 import type { Micros } from '../../sys/api.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import { openEngine } from '../world/engine-host.ts';
-import type { SimHost } from '../world/host.ts';
 import type { AeadFactory } from '../world/sim-sys.ts';
 import { World } from '../world/world.ts';
+import { type ChannelReport, MessageLatencies } from './message-latencies.ts';
 
 /** The port that a simulated server is told to listen on. */
 const SERVER_PORT = 40_000;
@@ -86,6 +86,8 @@ export interface ScenarioReport {
   };
   /** One-way delays of delivered packets; null when none was. */
   readonly latencyMs: { readonly p50: number | null; readonly p99: number | null };
+  /** Messages of the game, by direction and channel. */
+  readonly channels: readonly ChannelReport[];
 }
 
 /**
@@ -104,11 +106,14 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
   const address = server.address(SERVER_PORT);
   const privateKey = new Uint8Array(PRIVATE_KEY_BYTES);
   world.streams.stream('scenario/private-key').fill(privateKey);
-  startServer(world, server, game, { privateKey, maxClients: Math.max(1, scenario.clients) }, warn);
+  const messages = new MessageLatencies(() => world.now);
+  const engine = openEngine(world, server, warn, messages.server());
+  const args = { port: SERVER_PORT, address: address.replace(/:\d+$/, ''), privateKey };
+  world.start(server, 0, () => game.server?.(engine, { ...args, maxClients: Math.max(1, scenario.clients) }));
   let clientsFailed = 0;
   for (let index = 0; index < scenario.clients; index++) {
     const host = world.host(`client-${index}`);
-    const engine = openEngine(world, host, warn);
+    const engine = openEngine(world, host, warn, messages.client(BigInt(index + 1)));
     const token = () => mint(engine, game, privateKey, address, host.name, index);
     const begin = START_MICROS + world.streams.stream(`scenario/start/${host.name}`).below(START_SPREAD_MICROS);
     world.start(host, begin, async () => {
@@ -123,19 +128,7 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
     });
   }
   await world.run({ untilMicros: scenario.seconds * 1_000_000 });
-  return reportOf(scenario, world, clientsFailed);
-}
-
-function startServer(
-  world: World,
-  host: SimHost,
-  game: SimulatedGame,
-  args: Pick<ServerArgs, 'privateKey' | 'maxClients'>,
-  warn: (text: string) => void,
-): void {
-  const engine = openEngine(world, host, warn);
-  const address = host.address(SERVER_PORT).replace(/:\d+$/, '');
-  world.start(host, 0, () => game.server?.(engine, { port: SERVER_PORT, address, ...args }));
+  return reportOf(scenario, world, clientsFailed, messages);
 }
 
 function mint(
@@ -155,7 +148,7 @@ function mint(
   });
 }
 
-function reportOf(scenario: Scenario, world: World, clientsFailed: number): ScenarioReport {
+function reportOf(scenario: Scenario, world: World, clientsFailed: number, messages: MessageLatencies): ScenarioReport {
   const { sent, duplicated, lost, queueDropped, overflowed, unheard } = world.stats;
   return {
     scenario: scenario.name,
@@ -170,6 +163,7 @@ function reportOf(scenario: Scenario, world: World, clientsFailed: number): Scen
     packetsDropped: lost + queueDropped + overflowed + unheard,
     dropped: { lost, queueFull: queueDropped, overflowed, unheard },
     latencyMs: { p50: millis(world.latency.quantile(0.5)), p99: millis(world.latency.quantile(0.99)) },
+    channels: messages.report(),
   };
 }
 

@@ -7,12 +7,13 @@
 
 import { Runtime } from '../../engine/executor/runtime.ts';
 import { createHost, type Host } from '../../engine/host.ts';
+import type { MessageTap } from '../../engine/message-tap.ts';
 import { formatHost } from '../../sys/api.ts';
 import type { SimHost } from './host.ts';
 import type { World } from './world.ts';
 
 /** Opens the engine on a host. Once a host. Names of other hosts of the world are resolved to their addresses. */
-export function openEngine(world: World, host: SimHost, warn: (text: string) => void): Host {
+export function openEngine(world: World, host: SimHost, warn: (text: string) => void, tap?: MessageTap): Host {
   if (host.onSettled !== null) throw new Error(`host '${host.name}' has its engine already`);
   const poller = host.sys.openPoller();
   const runtime = new Runtime(host.sys, poller);
@@ -30,5 +31,11 @@ export function openEngine(world: World, host: SimHost, warn: (text: string) => 
     if (found === null) throw new Error('no host of this world has that name');
     return [formatHost(found.ipv4), formatHost(found.ipv6)];
   };
-  return createHost(host.name, { sys: host.sys, runtime, resolve, warn: (text) => warn(`${host.name}: ${text}`) });
+  return createHost(host.name, {
+    sys: host.sys,
+    runtime,
+    resolve,
+    warn: (text) => warn(`${host.name}: ${text}`),
+    ...(tap === undefined ? {} : { tap }),
+  });
 }

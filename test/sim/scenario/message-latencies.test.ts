@@ -1,0 +1,94 @@
+// Messages are known again by their bytes, and their times are those of the links.
+
+import { describe, expect, it } from 'vitest';
+import { latestState, reliableOrdered, unreliable } from '../../../engine/channels.ts';
+import type { Host } from '../../../engine/host.ts';
+import { type ChannelReport, MessageLatencies } from '../../../sim/scenario/message-latencies.ts';
+import { type ClientArgs, runScenario, type ServerArgs } from '../../../sim/scenario/scenario.ts';
+
+const ORDERED = { name: 'chat', kind: 'reliableOrdered' };
+const LOSSY = { name: 'state', kind: 'unreliable' };
+const HELLO = Uint8Array.of(1, 2, 3);
+const OTHER = Uint8Array.of(9, 1, 2, 3);
+
+describe('the latencies of messages', () => {
+  it('are measured from the sender to the receiver, by direction and channel', () => {
+    let now = 0;
+    const messages = new MessageLatencies(() => now);
+    const [server, a, b] = [messages.server(), messages.client(1n), messages.client(2n)];
+    server.queued(1n, ORDERED, HELLO, 0, 3);
+    server.queued(2n, ORDERED, HELLO, 0, 3);
+    now = 40_000;
+    a.arrived(null, ORDERED, HELLO, 0, 3);
+    now = 50_000;
+    b.arrived(null, ORDERED, OTHER, 1, 3); // the same bytes elsewhere
+    b.queued(null, ORDERED, HELLO, 0, 3);
+    const [up, down] = messages.report();
+    expect(down).toMatchObject({ channel: 'chat', from: 'server', queued: 2, arrived: 2 });
+    expect(down!.latencyMs).toMatchObject({ mean: 45, p50: 40, p99: 50 });
+    expect(up).toMatchObject({ from: 'clients', queued: 1, arrived: 0, latencyMs: { p50: null } });
+  });
+
+  it('take the oldest of equal messages where each is delivered, and leave out where it cannot be told', () => {
+    let now = 0;
+    const messages = new MessageLatencies(() => now);
+    const [server, client] = [messages.server(), messages.client(1n)];
+    for (const channel of [ORDERED, LOSSY]) server.queued(1n, channel, HELLO, 0, 3);
+    now = 10_000;
+    for (const channel of [ORDERED, LOSSY]) server.queued(1n, channel, HELLO, 0, 3);
+    now = 30_000;
+    for (const channel of [ORDERED, LOSSY]) client.arrived(null, channel, HELLO, 0, 3);
+    const [ordered, lossy] = messages.report();
+    expect(ordered!.latencyMs.p50).toBe(30);
+    expect(lossy).toMatchObject({ arrived: 1, latencyMs: { p50: null } });
+  });
+
+  it('forget what is a thousand messages old', () => {
+    let now = 0;
+    const messages = new MessageLatencies(() => now);
+    const [server, client] = [messages.server(), messages.client(1n)];
+    server.queued(1n, LOSSY, HELLO, 0, 3);
+    for (now = 1; now <= 1_024; now++) server.queued(1n, LOSSY, OTHER, 0, 4);
+    client.arrived(null, LOSSY, HELLO, 0, 3);
+    expect(messages.report()[0]).toMatchObject({ queued: 1_025, arrived: 1, latencyMs: { p50: null } });
+  });
+
+  it('are those of the links for a game that knows nothing of it', async () => {
+    const channels = { chat: reliableOrdered(), state: unreliable(), doors: latestState() };
+    const game = {
+      async server(host: Host, { port, privateKey, address, maxClients }: ServerArgs) {
+        const publicAddresses = [`${address}:${port}`];
+        const server = await host.listen({
+          port,
+          host: address,
+          publicAddresses,
+          privateKey,
+          maxClients,
+          channels,
+          tickRateHz: 60,
+        });
+        server.on('tick', (tick) => {
+          const bytes = new Uint8Array(8);
+          new DataView(bytes.buffer).setUint32(0, tick, true);
+          server.broadcast('chat', bytes);
+          server.broadcast('state', bytes);
+          server.broadcast('doors', bytes, { key: 1 });
+        });
+      },
+      async client(host: Host, { token }: ClientArgs) {
+        await host.connect({ token: await token(), channels });
+      },
+    };
+    const link = { latencyMicros: 30_000, loss: 0.1 };
+    const report = await runScenario({ name: 'talk', game, clients: 3, link, seconds: 20, seed: 4 });
+    const of = (name: string): ChannelReport => report.channels.find((one) => one.channel === name)!;
+    expect(report.channels.map(({ channel }) => channel)).toEqual(['chat', 'doors', 'state']);
+    expect(of('chat').queued).toBeGreaterThan(3 * 19 * 60);
+    expect(of('chat').queued - of('chat').arrived).toBeLessThan(40); // under way at the end
+    expect(of('chat').latencyMs.p50).toBeGreaterThanOrEqual(30);
+    expect(of('chat').latencyMs.p99).toBeGreaterThan(of('state').latencyMs.p99!);
+    expect(of('state').latencyMs).toMatchObject({ p50: 30, p99: 30 });
+    expect(Math.abs(of('state').arrived / of('state').queued - 0.9)).toBeLessThan(0.03);
+    expect(of('doors').arrived).toBeLessThanOrEqual(of('doors').queued);
+  });
+});
