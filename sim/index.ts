@@ -7,6 +7,9 @@ export type { JitterShape } from './link/delay.ts';
 export type { DirectionOptions } from './link/direction-options.ts';
 export type { DirectionStats, LinkDirection } from './link/link.ts';
 export type { BurstLoss, ChainLoss, LossModel } from './link/loss.ts';
+export type { ListLoss, TraceLoss } from './link/loss-by-list.ts';
+export type { FourStateLoss } from './link/loss-four-state.ts';
+export type { TimeLoss } from './link/loss-in-time.ts';
 export {
   type ClientArgs,
   runScenario,

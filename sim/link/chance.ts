@@ -17,6 +17,9 @@ export const LANE_LOSS_STATE = 6;
 export const LANE_REORDER = 7;
 export const LANE_DUPLICATE = 8;
 export const LANE_DUPLICATE_DELAY = 9;
+/** These two are asked by the number of a period of time, not of a packet. */
+export const LANE_OUTAGE_FIRST = 10;
+export const LANE_OUTAGE = 11;
 
 const TWO_TO_32 = 0x1_0000_0000;
 

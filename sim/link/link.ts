@@ -116,7 +116,7 @@ export class LinkDirection {
 
   /** Packet `index` has the bottleneck, if any, behind it at `now`: when it arrives, or LOST. In the order of indices. */
   cross(index: number, now: Micros): Micros {
-    if (this.#loss.loses(index)) {
+    if (this.#loss.loses(index, now)) {
       this.stats.lost++;
       return LOST;
     }
