@@ -10,6 +10,7 @@ export type { BurstLoss, ChainLoss, LossModel } from './link/loss.ts';
 export type { ListLoss, TraceLoss } from './link/loss-by-list.ts';
 export type { FourStateLoss } from './link/loss-four-state.ts';
 export type { TimeLoss } from './link/loss-in-time.ts';
+export type { WifiOptions } from './link/wifi-delay.ts';
 export {
   type ClientArgs,
   runScenario,

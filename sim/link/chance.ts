@@ -20,6 +20,12 @@ export const LANE_DUPLICATE_DELAY = 9;
 /** These two are asked by the number of a period of time, not of a packet. */
 export const LANE_OUTAGE_FIRST = 10;
 export const LANE_OUTAGE = 11;
+export const LANE_WIFI_STEPS = 12;
+export const LANE_WIFI_PART = 13;
+export const LANE_WIFI_BUSY = 14;
+export const LANE_WIFI_BUSY_STEPS = 15;
+/** By the number of the suspension. */
+export const LANE_WIFI_SUSPENSION = 16;
 
 const TWO_TO_32 = 0x1_0000_0000;
 

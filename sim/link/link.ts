@@ -73,8 +73,7 @@ export class LinkDirection {
    */
   configure(options: DirectionOptions): void {
     checkDirection(`link ${this.name}`, options);
-    const { latencyMicros = 0, jitterMicros = 0, jitterShape = 'uniform', keepOrder = false } = options;
-    this.#delay.configure(latencyMicros, jitterMicros, jitterShape, keepOrder);
+    this.#delay.configure(options);
     this.#loss.configure(options.loss ?? 0);
     this.#reorder.configure(options.reorder ?? 0, options.reorderMicros ?? REORDER_MICROS);
     this.#duplicate.configure(options.duplicate ?? 0, options.duplicateDelayMicros ?? 0);
