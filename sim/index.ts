@@ -1,7 +1,7 @@
 /** `tickwire/sim`: the simulator as a library. */
 
 export type { AimdOptions, AimdSource, AimdStats } from './link/aimd-source.ts';
-export type { Bottleneck, BottleneckOptions, BottleneckStats } from './link/bottleneck.ts';
+export type { Bottleneck, BottleneckOptions, BottleneckStats, QueueDiscipline } from './link/bottleneck.ts';
 export type { Chance } from './link/chance.ts';
 export type { JitterShape } from './link/delay.ts';
 export type { DirectionOptions } from './link/direction-options.ts';

@@ -26,6 +26,8 @@ export const LANE_WIFI_BUSY = 14;
 export const LANE_WIFI_BUSY_STEPS = 15;
 /** By the number of the suspension. */
 export const LANE_WIFI_SUSPENSION = 16;
+/** By the number of the packet at its queue. */
+export const LANE_RED = 17;
 
 const TWO_TO_32 = 0x1_0000_0000;
 

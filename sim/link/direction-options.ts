@@ -3,7 +3,7 @@
  */
 
 import type { Micros } from '../../sys/api.ts';
-import { Bottleneck, checkBottleneck } from './bottleneck.ts';
+import { Bottleneck, checkBottleneck, type QueueDiscipline } from './bottleneck.ts';
 import { checkDelay, type JitterShape } from './delay.ts';
 import { checkLoss, type LossModel } from './loss.ts';
 import { checkInteger, checkProbability, DELAY_MICROS_MAX } from './option-checks.ts';
@@ -15,6 +15,12 @@ export interface DirectionOptions {
   readonly rateBitsPerSecond?: number;
   /** Bytes that may wait for the line, overhead included; what finds it full is dropped. Default: 64 MiB. */
   readonly queueBytes?: number;
+  /** Packets that may wait for the line, 0 .. 262,144. Default: no limit but that. */
+  readonly queuePackets?: number;
+  /** What the queue drops. Default `tail`: what finds it full. `red` needs `queueBytes`. */
+  readonly queue?: QueueDiscipline;
+  /** `codel` and `red` mark packets in place of dropping them; counted (`queue.stats.marked`). Default false. */
+  readonly ecn?: boolean;
   /** Bytes that a datagram takes on the line and in the queue besides its payload. Default 28: IPv4 and UDP headers. */
   readonly overheadBytes?: number;
   /** In place of a rate of its own: a line and queue shared with other directions (`World.bottleneck`). */
@@ -79,7 +85,7 @@ function checkLine(whose: string, options: DirectionOptions): void {
     checkBottleneck(whose, { ...options, rateBitsPerSecond });
     return;
   }
-  for (const field of ['queueBytes', 'overheadBytes'] as const) {
+  for (const field of ['queueBytes', 'queuePackets', 'queue', 'ecn', 'overheadBytes'] as const) {
     if (options[field] === undefined) continue;
     const where = bottleneck === undefined ? 'give rateBitsPerSecond too' : `set it on bottleneck '${bottleneck.name}'`;
     throw new RangeError(`${whose}: ${field} belongs to a rate: ${where}`);
