@@ -1,12 +1,16 @@
 /** `tickwire/sim`: the simulator as a library. */
 
 export type { AimdOptions, AimdSource, AimdStats } from './link/aimd-source.ts';
-export type { Bottleneck, BottleneckOptions, BottleneckStats } from './link/bottleneck.ts';
+export type { Bottleneck, BottleneckOptions, BottleneckStats, QueueDiscipline } from './link/bottleneck.ts';
 export type { Chance } from './link/chance.ts';
 export type { JitterShape } from './link/delay.ts';
 export type { DirectionOptions } from './link/direction-options.ts';
 export type { DirectionStats, LinkDirection } from './link/link.ts';
 export type { BurstLoss, ChainLoss, LossModel } from './link/loss.ts';
+export type { ListLoss, TraceLoss } from './link/loss-by-list.ts';
+export type { FourStateLoss } from './link/loss-four-state.ts';
+export type { TimeLoss } from './link/loss-in-time.ts';
+export type { WifiOptions } from './link/wifi-delay.ts';
 export type { ChannelReport } from './scenario/message-latencies.ts';
 export {
   type ClientArgs,

@@ -1,17 +1,32 @@
 /**
- * A bottleneck: a line of a certain rate with a byte queue before it, served in the order of arrival.
+ * A bottleneck: a line of a certain rate with a queue before it, served in the order of arrival.
  *
- * One packet is on the line at a time; the others wait, and what finds the queue full is dropped at its tail. Times of
+ * One packet is on the line at a time; the others wait, and what finds the queue full is dropped at its tail, or as its
+ * discipline says. Times of
  * departure are exact: they are whole microseconds plus a remainder that is carried to the next packet, and a packet is
  * let go at the first whole microsecond at which its last bit has left. The bottleneck knows neither packets nor clocks:
- * it keeps numbers that belong to the caller, who asks for the next departure and comes back at that time. Which packet
- * goes on the line is decided when the line is free and not before, so that a queue discipline that drops at the head,
- * or a rate that changes meanwhile, has its place in `#serve`.
+ * it keeps numbers that belong to the caller, who asks for the next departure and comes back at that time, and after each
+ * call for what was dropped. Which packet goes on the line is decided when the line is free and not before, so that a
+ * discipline that drops at the head, or a rate that changes meanwhile, has its place in `#serve`.
  */
 
 import { type Micros, NEVER } from '../../sys/api.ts';
 import { LatencyHistogram } from '../world/latency-histogram.ts';
+import type { Chance } from './chance.ts';
+import { Codel } from './codel.ts';
 import { checkInteger } from './option-checks.ts';
+import { RED_DROP, RED_KEEP, Red } from './red.ts';
+
+/** What is dropped, and when. */
+export type QueueDiscipline =
+  /** What finds the queue full. */
+  | 'tail'
+  /** What has waited longest, when the queue is full: what is left is fresh. */
+  | 'head'
+  /** What has waited too long for too long, from the head (`codel.ts`); what finds the queue full too. */
+  | 'codel'
+  /** By chance, the more the longer the queue is in the mean (`red.ts`); what finds the queue full too. */
+  | 'red';
 
 /** A rate and the queue before it. */
 export interface BottleneckOptions {
@@ -19,20 +34,33 @@ export interface BottleneckOptions {
   readonly rateBitsPerSecond: number;
   /** Bytes that may wait, not counting the packet on the line; 0: none may wait. Default: 64 MiB. */
   readonly queueBytes?: number;
+  /** Packets that may wait, 0 .. 262,144. Default: no limit but that. */
+  readonly queuePackets?: number;
+  /** Default `tail`. `red` takes its thresholds from `queueBytes`, which it needs. */
+  readonly queue?: QueueDiscipline;
+  /** `codel` and `red` mark packets (ECN) in place of dropping them; counted, and not told to the sockets. Default false. */
+  readonly ecn?: boolean;
   /** Bytes that each datagram takes on the line and in the queue besides its payload. Default 28: IPv4 and UDP headers. */
   readonly overheadBytes?: number;
 }
 
-/** Counters of one bottleneck; `entered = departed + packetsNow + the packet on the line`. Bytes include the overhead. */
+/**
+ * Counters of one bottleneck; `entered = departed + droppedWaiting + packetsNow + the packet on the line`. Bytes include the
+ * overhead.
+ */
 export interface BottleneckStats {
   /** Packets that were taken in. */
   entered: number;
   /** Packets that have left the line. */
   departed: number;
   departedBytes: number;
-  /** Packets that found the queue full. */
+  /** Packets that found the queue full, or that its discipline dropped. */
   dropped: number;
   droppedBytes: number;
+  /** Of them, those that had been taken in and waited. */
+  droppedWaiting: number;
+  /** Packets that its discipline marked in place of dropping them. */
+  marked: number;
   /** Packets that wait now. */
   packetsNow: number;
   /** Bytes that wait now. */
@@ -57,6 +85,8 @@ const PACKETS_AT_BIRTH = 16;
 const MICROS_PER_SECOND = 1_000_000;
 /** A queue that nobody has met yet. */
 export const UNNUMBERED = -1;
+/** The answer of `takeDropped` when there is none. */
+export const NO_PACKET = -1;
 /** Delays in queues are exact below 512 us and within 1/256 above: some KB each, and there may be thousands of queues. */
 const DELAY_SUB_BITS = 8;
 
@@ -71,6 +101,8 @@ export class Bottleneck {
     departedBytes: 0,
     dropped: 0,
     droppedBytes: 0,
+    droppedWaiting: 0,
+    marked: 0,
     packetsNow: 0,
     bytesNow: 0,
     bytesHighest: 0,
@@ -83,7 +115,13 @@ export class Bottleneck {
   /** Bits a second; 0: no limit, packets leave at once. */
   #rate = 0;
   #queueBytes = 0;
+  #queuePackets = 0;
   #overheadBytes = 0;
+  readonly #chance: Chance | null;
+  #dropsHead = false;
+  #codel: Codel | null = null;
+  #red: Red | null = null;
+  #marks = false;
   /** The line is free from this time and `#freeParts / #rate` of a microsecond on. */
   #freeAt: Micros = 0;
   #freeParts = 0;
@@ -93,9 +131,15 @@ export class Bottleneck {
   #packets: Int32Array = new Int32Array(PACKETS_AT_BIRTH);
   #bytes: Int32Array = new Int32Array(PACKETS_AT_BIRTH);
   #enteredAt: Float64Array = new Float64Array(PACKETS_AT_BIRTH);
+  /** Dropped while they waited, until the caller takes them: from `#taken` to `#gone`. */
+  #dropped: Int32Array = new Int32Array(PACKETS_AT_BIRTH);
+  #gone = 0;
+  #taken = 0;
 
-  constructor(name: string, options: BottleneckOptions) {
+  /** `chance` is for RED alone. */
+  constructor(name: string, options: BottleneckOptions, chance: Chance | null = null) {
     this.name = name;
+    this.#chance = chance;
     this.configure(options);
   }
 
@@ -104,13 +148,17 @@ export class Bottleneck {
     checkBottleneck(`bottleneck ${this.name}`, options);
     this.#setRate(options.rateBitsPerSecond);
     this.#queueBytes = options.queueBytes ?? QUEUE_BYTES_MAX;
+    this.#queuePackets = options.queuePackets ?? QUEUE_PACKETS_MAX;
     this.#overheadBytes = options.overheadBytes ?? OVERHEAD_BYTES;
+    this.#discipline(options.queue ?? 'tail', options.ecn ?? false);
   }
 
   /** Takes the limit away: what waits leaves behind the packet on the line, at once. */
   open(): void {
     this.#setRate(0);
     this.#queueBytes = QUEUE_BYTES_MAX;
+    this.#queuePackets = QUEUE_PACKETS_MAX;
+    this.#discipline('tail', false);
   }
 
   /** Neither a limit nor anything that waits for one. */
@@ -119,14 +167,14 @@ export class Bottleneck {
   }
 
   /**
-   * Takes in `packet` (the caller's number, int32) of `lengthBytes` payload, which comes not before those that came
-   * earlier. False when the queue is full: the packet is dropped and counted, and is the caller's again.
+   * Takes in `packet` (the caller's number, 0 .. 2^31 - 1) of `lengthBytes` payload, which comes not before those that came
+   * earlier. False when it is dropped: it is counted, and is the caller's again. Others may be (`takeDropped`).
    */
   enter(packet: number, lengthBytes: number, now: Micros): boolean {
     const stats = this.stats;
     const bytes = lengthBytes + this.#overheadBytes;
     const free = this.nextDeparture === NEVER;
-    if (!free && (stats.bytesNow + bytes > this.#queueBytes || stats.packetsNow === QUEUE_PACKETS_MAX)) {
+    if (!(this.#red === null || this.#passesRed(now, free)) || !(free || this.#makesRoom(bytes))) {
       stats.dropped++;
       stats.droppedBytes += bytes;
       return false;
@@ -150,8 +198,67 @@ export class Bottleneck {
     this.stats.departed++;
     this.stats.departedBytes += this.#onLineBytes;
     this.nextDeparture = NEVER;
+    if (this.#codel !== null) this.#dropLate(this.#codel);
     if (this.stats.packetsNow > 0) this.#serve();
     return packet;
+  }
+
+  /** A packet that was dropped while it waited, and is the caller's again; NO_PACKET when there is none (any more). */
+  takeDropped(): number {
+    if (this.#taken < this.#gone) return this.#dropped[this.#taken++]!;
+    this.#taken = 0;
+    this.#gone = 0;
+    return NO_PACKET;
+  }
+
+  /** Whether `bytes` may wait too, perhaps since others have gone for them. */
+  #makesRoom(bytes: number): boolean {
+    const stats = this.stats;
+    if (this.#dropsHead && bytes <= this.#queueBytes && this.#queuePackets > 0) {
+      while (stats.bytesNow + bytes > this.#queueBytes || stats.packetsNow >= this.#queuePackets) this.#dropHead();
+    }
+    return stats.bytesNow + bytes <= this.#queueBytes && stats.packetsNow < this.#queuePackets;
+  }
+
+  #passesRed(now: Micros, free: boolean): boolean {
+    const verdict = this.#red!.judge(this.stats.bytesNow, free ? now - this.#freeAt : 0);
+    if (verdict === RED_KEEP) return true;
+    if (verdict === RED_DROP || !this.#marks) return false;
+    this.stats.marked++;
+    return true;
+  }
+
+  /** The line is free: drops what CoDel drops before the next one goes, or marks that. */
+  #dropLate(codel: Codel): void {
+    const stats = this.stats;
+    while (stats.packetsNow > 0) {
+      const waited = this.#freeAt - this.#enteredAt[this.#head]!;
+      const behind = stats.bytesNow - this.#bytes[this.#head]!;
+      if (!codel.drops(this.#freeAt, waited, behind, this.#marks)) return;
+      if (this.#marks) {
+        stats.marked++;
+        return;
+      }
+      this.#dropHead();
+    }
+    codel.empty();
+  }
+
+  #dropHead(): void {
+    const stats = this.stats;
+    const head = this.#head;
+    if (this.#gone === this.#dropped.length) {
+      const dropped = new Int32Array(this.#gone * 2);
+      dropped.set(this.#dropped);
+      this.#dropped = dropped;
+    }
+    this.#dropped[this.#gone++] = this.#packets[head]!;
+    stats.dropped++;
+    stats.droppedWaiting++;
+    stats.droppedBytes += this.#bytes[head]!;
+    stats.packetsNow--;
+    stats.bytesNow -= this.#bytes[head]!;
+    this.#head = (head + 1) & (this.#packets.length - 1);
   }
 
   /** Puts the first that waits on the line. Its bits follow the last ones without a gap, unless it came later. */
@@ -177,6 +284,19 @@ export class Bottleneck {
       this.#freeParts = parts - whole * this.#rate;
     }
     this.nextDeparture = this.#freeParts > 0 ? this.#freeAt + 1 : this.#freeAt;
+  }
+
+  /** A discipline that stays keeps its state: a new rate is no new queue. */
+  #discipline(queue: QueueDiscipline, marks: boolean): void {
+    this.#dropsHead = queue === 'head';
+    this.#marks = marks;
+    this.#codel = queue === 'codel' ? (this.#codel ?? new Codel()) : null;
+    if (queue !== 'red') this.#red = null;
+    else {
+      if (this.#chance === null) throw new Error(`bottleneck ${this.name} has no chance for red: make it by a world`);
+      this.#red ??= new Red(this.#chance);
+      this.#red.configure(this.#queueBytes);
+    }
   }
 
   /** The remainder counts in parts of 1 / rate microseconds, so it is told anew in those of the new rate. */
@@ -208,5 +328,16 @@ export class Bottleneck {
 export function checkBottleneck(whose: string, options: BottleneckOptions): void {
   checkInteger(whose, 'rateBitsPerSecond', options.rateBitsPerSecond, RATE_BITS_MAX, RATE_BITS_MIN);
   checkInteger(whose, 'queueBytes', options.queueBytes ?? 0, QUEUE_BYTES_MAX);
+  checkInteger(whose, 'queuePackets', options.queuePackets ?? 0, QUEUE_PACKETS_MAX);
+  const { queue = 'tail', ecn = false } = options;
+  if (!['tail', 'head', 'codel', 'red'].includes(queue)) {
+    throw new RangeError(`${whose}: queue is one of tail, head, codel, red, not ${queue}`);
+  }
+  if (queue === 'red' && options.queueBytes === undefined) {
+    throw new RangeError(`${whose}: queue 'red' takes its thresholds from queueBytes: give it, say 250,000`);
+  }
+  if (ecn && queue !== 'codel' && queue !== 'red') {
+    throw new RangeError(`${whose}: ecn marks what codel or red would drop: give queue: 'codel' or 'red'`);
+  }
   checkInteger(whose, 'overheadBytes', options.overheadBytes ?? 0, OVERHEAD_BYTES_MAX);
 }

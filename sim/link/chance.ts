@@ -17,6 +17,17 @@ export const LANE_LOSS_STATE = 6;
 export const LANE_REORDER = 7;
 export const LANE_DUPLICATE = 8;
 export const LANE_DUPLICATE_DELAY = 9;
+/** These two are asked by the number of a period of time, not of a packet. */
+export const LANE_OUTAGE_FIRST = 10;
+export const LANE_OUTAGE = 11;
+export const LANE_WIFI_STEPS = 12;
+export const LANE_WIFI_PART = 13;
+export const LANE_WIFI_BUSY = 14;
+export const LANE_WIFI_BUSY_STEPS = 15;
+/** By the number of the suspension. */
+export const LANE_WIFI_SUSPENSION = 16;
+/** By the number of the packet at its queue. */
+export const LANE_RED = 17;
 
 const TWO_TO_32 = 0x1_0000_0000;
 

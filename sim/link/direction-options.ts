@@ -3,10 +3,11 @@
  */
 
 import type { Micros } from '../../sys/api.ts';
-import { Bottleneck, checkBottleneck } from './bottleneck.ts';
-import type { JitterShape } from './delay.ts';
+import { Bottleneck, checkBottleneck, type QueueDiscipline } from './bottleneck.ts';
+import { checkDelay, type JitterShape } from './delay.ts';
 import { checkLoss, type LossModel } from './loss.ts';
-import { checkInteger, checkProbability } from './option-checks.ts';
+import { checkInteger, checkProbability, DELAY_MICROS_MAX } from './option-checks.ts';
+import type { WifiOptions } from './wifi-delay.ts';
 
 /** What one direction does to packets, in the order in which they meet it. */
 export interface DirectionOptions {
@@ -14,6 +15,12 @@ export interface DirectionOptions {
   readonly rateBitsPerSecond?: number;
   /** Bytes that may wait for the line, overhead included; what finds it full is dropped. Default: 64 MiB. */
   readonly queueBytes?: number;
+  /** Packets that may wait for the line, 0 .. 262,144. Default: no limit but that. */
+  readonly queuePackets?: number;
+  /** What the queue drops. Default `tail`: what finds it full. `red` needs `queueBytes`. */
+  readonly queue?: QueueDiscipline;
+  /** `codel` and `red` mark packets in place of dropping them; counted (`queue.stats.marked`). Default false. */
+  readonly ecn?: boolean;
   /** Bytes that a datagram takes on the line and in the queue besides its payload. Default 28: IPv4 and UDP headers. */
   readonly overheadBytes?: number;
   /** In place of a rate of its own: a line and queue shared with other directions (`World.bottleneck`). */
@@ -22,11 +29,24 @@ export interface DirectionOptions {
   readonly loss?: number | LossModel;
   /** One-way delay, 0 .. 60,000,000. Default 0. */
   readonly latencyMicros?: Micros;
-  /** Delays lie within latency +- jitter; 0 .. latency. Default 0. */
+  /**
+   * How far delays lie from the latency: half the width of `uniform` and `bell`, the standard deviation of the other
+   * shapes. 0 .. latency for those two and `normal`, 0 .. 60,000,000 for the rest. Default 0.
+   */
   readonly jitterMicros?: Micros;
   /** Default `uniform`. */
   readonly jitterShape?: JitterShape;
-  /** Packets never overtake each other: a fast one waits for a slow one before it, as on Wi-Fi and LTE. Default false. */
+  /**
+   * In place of jitter, what comes on top of the latency by its quantiles at equal steps, from the least to the largest:
+   * 2 .. 65,536 rising numbers, between which delays lie on straight lines.
+   */
+  readonly delayTableMicros?: readonly number[];
+  /** A radio that tries again, meets others and suspends, on top of latency and jitter. Keeps the order. Default: none. */
+  readonly wifi?: WifiOptions;
+  /**
+   * Packets never overtake each other: a fast one waits for a slow one before it, as on Wi-Fi and LTE. Default false, with
+   * `wifi` true.
+   */
   readonly keepOrder?: boolean;
   /** Probability that a packet is held back so that later ones overtake it, also with `keepOrder`. Default 0. */
   readonly reorder?: number;
@@ -38,20 +58,13 @@ export interface DirectionOptions {
   readonly duplicateDelayMicros?: Micros;
 }
 
-/** A minute: longer delays are a mistake in the unit. */
-const DELAY_MICROS_MAX = 60_000_000;
 /** Longer than a tick at 60 Hz, so that the next packet of a game overtakes the one held back. */
 export const REORDER_MICROS = 20_000;
 
 /** Throws RangeError that names `whose` (`link a>b`) and the field when an option is out of its range. */
 export function checkDirection(whose: string, options: DirectionOptions): void {
-  const { latencyMicros = 0, jitterMicros = 0 } = options;
-  checkInteger(whose, 'latencyMicros', latencyMicros, DELAY_MICROS_MAX);
-  checkInteger(whose, 'jitterMicros', jitterMicros, DELAY_MICROS_MAX);
-  if (jitterMicros > latencyMicros) {
-    throw new RangeError(`${whose}: jitter (${jitterMicros} us) is larger than latency (${latencyMicros} us)`);
-  }
   checkLoss(whose, options.loss ?? 0);
+  checkDelay(whose, options);
   checkProbability(whose, 'reorder', options.reorder ?? 0);
   checkInteger(whose, 'reorderMicros', options.reorderMicros ?? REORDER_MICROS, DELAY_MICROS_MAX, 1);
   checkProbability(whose, 'duplicate', options.duplicate ?? 0);
@@ -72,7 +85,7 @@ function checkLine(whose: string, options: DirectionOptions): void {
     checkBottleneck(whose, { ...options, rateBitsPerSecond });
     return;
   }
-  for (const field of ['queueBytes', 'overheadBytes'] as const) {
+  for (const field of ['queueBytes', 'queuePackets', 'queue', 'ecn', 'overheadBytes'] as const) {
     if (options[field] === undefined) continue;
     const where = bottleneck === undefined ? 'give rateBitsPerSecond too' : `set it on bottleneck '${bottleneck.name}'`;
     throw new RangeError(`${whose}: ${field} belongs to a rate: ${where}`);

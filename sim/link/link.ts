@@ -3,7 +3,7 @@
  *
  * A packet passes the stages in this order, and the network (`transit.ts`) takes it from one to the next:
  *
- *     bottleneck (rate, byte queue)  ->  loss  ->  delay (latency, jitter)  ->  reorder  ->  duplicate
+ *     bottleneck (rate, queue)  ->  loss  ->  delay (latency, jitter)  ->  reorder  ->  duplicate
  *
  * Loss comes after the queue, since what is lost in the air has used the line before it: else a lossy link would look
  * faster than it is. Copies are made last, so they cost no share of the line. Packet n of a direction asks its chance
@@ -25,7 +25,7 @@ import { Reorder } from './reorder.ts';
 export interface DirectionStats {
   sent: number;
   sentBytes: number;
-  /** By the full queue of its bottleneck. */
+  /** By the queue of its bottleneck. */
   dropped: number;
   /** In the air. */
   lost: number;
@@ -48,6 +48,7 @@ export class LinkDirection {
   readonly number: number;
   readonly stats: DirectionStats = { sent: 0, sentBytes: 0, dropped: 0, lost: 0, duplicated: 0, delivered: 0 };
 
+  readonly #chance: Chance;
   readonly #loss: Loss;
   readonly #delay: Delay;
   readonly #reorder: Reorder;
@@ -60,6 +61,7 @@ export class LinkDirection {
     this.name = name;
     this.number = number;
     const chance = new Chance(streams.stream(`link/${name}`));
+    this.#chance = chance;
     this.#loss = new Loss(chance);
     this.#delay = new Delay(chance);
     this.#reorder = new Reorder(chance);
@@ -73,15 +75,14 @@ export class LinkDirection {
    */
   configure(options: DirectionOptions): void {
     checkDirection(`link ${this.name}`, options);
-    const { latencyMicros = 0, jitterMicros = 0, jitterShape = 'uniform', keepOrder = false } = options;
-    this.#delay.configure(latencyMicros, jitterMicros, jitterShape, keepOrder);
+    this.#delay.configure(options);
     this.#loss.configure(options.loss ?? 0);
     this.#reorder.configure(options.reorder ?? 0, options.reorderMicros ?? REORDER_MICROS);
     this.#duplicate.configure(options.duplicate ?? 0, options.duplicateDelayMicros ?? 0);
     this.#shared = options.bottleneck ?? null;
     const { rateBitsPerSecond } = options;
     if (rateBitsPerSecond === undefined) this.#own?.open();
-    else if (this.#own === null) this.#own = new Bottleneck(this.name, { ...options, rateBitsPerSecond });
+    else if (this.#own === null) this.#own = new Bottleneck(this.name, { ...options, rateBitsPerSecond }, this.#chance);
     else this.#own.configure({ ...options, rateBitsPerSecond });
   }
 
@@ -116,7 +117,7 @@ export class LinkDirection {
 
   /** Packet `index` has the bottleneck, if any, behind it at `now`: when it arrives, or LOST. In the order of indices. */
   cross(index: number, now: Micros): Micros {
-    if (this.#loss.loses(index)) {
+    if (this.#loss.loses(index, now)) {
       this.stats.lost++;
       return LOST;
     }

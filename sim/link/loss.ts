@@ -1,12 +1,17 @@
 /**
- * Loss in the air: packets lost each on its own, or in bursts by the two-state chain of Gilbert and Elliott.
+ * Loss in the air: packets lost each on its own, or in bursts by the two-state chain of Gilbert and Elliott,
+ * or by one of the models of `loss-*.ts`.
  *
  * The chain moves once for each packet index, lost before or not, and each move is chance with an address: whether packet
- * n is lost depends on the seed and n, never on what a queue dropped or when the packet was sent. Both models are coupled
+ * n is lost depends on the seed and n, never on what a queue dropped or when the packet was sent. Both are coupled
  * to one draw a packet, so that more loss (of the same burst length) loses all that less loss did.
  */
 
+import type { Micros } from '../../sys/api.ts';
 import { type Chance, LANE_LOSS, LANE_LOSS_STATE, thresholdOf } from './chance.ts';
+import { checkList, checkTrace, type ListLoss, LossByList, LossByTrace, type TraceLoss } from './loss-by-list.ts';
+import { checkFourState, type FourStateLoss, LossFourState } from './loss-four-state.ts';
+import { checkTimeLoss, LossInTime, type TimeLoss } from './loss-in-time.ts';
 import { checkProbability } from './option-checks.ts';
 
 /** Bursts by what can be measured: the chain's bad state loses everything, its good state nothing. */
@@ -32,11 +37,20 @@ export interface ChainLoss {
 }
 
 /** How packets are lost when not each on its own. */
-export type LossModel = BurstLoss | ChainLoss;
+export type LossModel = BurstLoss | ChainLoss | OtherLoss;
+
+type OtherLoss = TimeLoss | FourStateLoss | ListLoss | TraceLoss;
+
+/** Models that are files of their own; each begins anew when it is configured. */
+interface LossProcess {
+  loses(index: number, now: Micros): boolean;
+}
 
 /** Loss of one direction. */
 export class Loss {
   readonly #chance: Chance;
+  /** Decides in place of what follows. */
+  #other: LossProcess | null = null;
   /** The state of the chain matters. */
   #inBursts = false;
   #bad = false;
@@ -54,9 +68,14 @@ export class Loss {
 
   /** Sets what happens from the next question on; the chain keeps its state. Options are checked. */
   configure(loss: number | LossModel): void {
+    this.#other = null;
     if (typeof loss === 'number') {
       this.#inBursts = false;
       this.#goodThreshold = thresholdOf(loss);
+      return;
+    }
+    if (loss.model !== 'gilbert-elliott') {
+      this.#other = processOf(this.#chance, loss);
       return;
     }
     const chain = 'loss' in loss ? chainOf(loss) : loss;
@@ -70,8 +89,9 @@ export class Loss {
     this.#badThreshold = thresholdOf(lossInBad);
   }
 
-  /** Whether packet `index` is lost. In bursts, to be asked in the order of indices; some may be left out. */
-  loses(index: number): boolean {
+  /** Whether packet `index`, in the air at `now`, is lost. To be asked in the order of indices; some may be left out. */
+  loses(index: number, now: Micros): boolean {
+    if (this.#other !== null) return this.#other.loses(index, now);
     if (!this.#inBursts) return this.#chance.happens(index, LANE_LOSS, this.#goodThreshold);
     while (this.#next <= index) this.#move(this.#next++);
     return this.#chance.happens(index, LANE_LOSS, this.#bad ? this.#badThreshold : this.#goodThreshold);
@@ -85,6 +105,19 @@ export class Loss {
     let threshold = this.#longRunThreshold;
     if (index > 0) threshold = this.#bad ? this.#stayBadThreshold : this.#toBadThreshold;
     this.#bad = this.#chance.happens(index, LANE_LOSS_STATE, threshold);
+  }
+}
+
+function processOf(chance: Chance, loss: OtherLoss): LossProcess {
+  switch (loss.model) {
+    case 'gilbert-elliott-time':
+      return new LossInTime(chance, loss);
+    case 'four-state':
+      return new LossFourState(chance, loss);
+    case 'list':
+      return new LossByList(loss);
+    case 'trace':
+      return new LossByTrace(loss);
   }
 }
 
@@ -103,9 +136,31 @@ export function checkLoss(whose: string, loss: number | LossModel): void {
     checkProbability(whose, 'loss', loss);
     return;
   }
-  if (loss === null || typeof loss !== 'object' || loss.model !== 'gilbert-elliott') {
-    throw new RangeError(`${whose}: loss is a probability, 0 .. 1, or { model: 'gilbert-elliott', ... }`);
+  switch (loss?.model) {
+    case 'gilbert-elliott':
+      checkChain(whose, loss);
+      return;
+    case 'gilbert-elliott-time':
+      checkTimeLoss(whose, loss);
+      return;
+    case 'four-state':
+      checkFourState(whose, loss);
+      return;
+    case 'list':
+      checkList(whose, loss);
+      return;
+    case 'trace':
+      checkTrace(whose, loss);
+      return;
+    default:
+      throw new RangeError(
+        `${whose}: loss is a probability, 0 .. 1, or { model: 'gilbert-elliott', ... } ` +
+          "(or 'gilbert-elliott-time', 'four-state', 'list', 'trace')",
+      );
   }
+}
+
+function checkChain(whose: string, loss: BurstLoss | ChainLoss): void {
   if ('loss' in loss && 'goodToBad' in loss) {
     throw new RangeError(
       `${whose}: loss.goodToBad and loss.loss both set the loss: give loss and meanBurstPackets, or the chain`,

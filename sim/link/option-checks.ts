@@ -2,6 +2,9 @@
  * What options have in common: ranges, and a RangeError that names whose they are, the field and what to give.
  */
 
+/** A minute: longer delays are a mistake in the unit. */
+export const DELAY_MICROS_MAX = 60_000_000;
+
 /** Throws unless `value` is an integer in min .. max. `whose`: `link a>b`. */
 export function checkInteger(whose: string, field: string, value: number, max: number, min = 0): void {
   if (!Number.isInteger(value) || value < min || value > max) {

@@ -7,7 +7,7 @@
 
 import { type Micros, NEVER } from '../../sys/api.ts';
 import { type AimdOptions, AimdSource } from '../link/aimd-source.ts';
-import { type Bottleneck, UNNUMBERED } from '../link/bottleneck.ts';
+import { type Bottleneck, NO_PACKET, UNNUMBERED } from '../link/bottleneck.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import { NO_COPY } from '../link/duplicate.ts';
 import { LinkDirection, LOST } from '../link/link.ts';
@@ -25,7 +25,7 @@ export interface NetworkStats {
   sent: number;
   /** Copies that links made. */
   duplicated: number;
-  /** Dropped by a full queue before a line. */
+  /** Dropped by a queue before a line. */
   queueDropped: number;
   /** Lost in the air. */
   lost: number;
@@ -102,18 +102,17 @@ export class Transit {
     if (bottleneck.enter(id, length, now)) {
       this.#mix(EVENT_SENT, id);
       if (free) this.timeline.schedule(bottleneck.nextDeparture, DUE_DEPARTURE, bottleneck.number);
+      else this.#collectDropped(bottleneck);
       return;
     }
-    this.#mix(EVENT_QUEUE_DROP, id);
-    direction.stats.dropped++;
-    this.stats.queueDropped++;
-    pool.release(id);
+    this.#dropAtQueue(id);
   }
 
   /** A datagram leaves the line of bottleneck `number`. */
   depart(number: number): void {
     const bottleneck = this.#bottlenecks[number]!;
     const id = bottleneck.leave();
+    this.#collectDropped(bottleneck);
     if (bottleneck.nextDeparture !== NEVER) {
       this.timeline.schedule(bottleneck.nextDeparture, DUE_DEPARTURE, number);
     }
@@ -127,6 +126,18 @@ export class Transit {
     this.directions[this.pool.direction[id]!]!.stats.delivered++;
     this.stats.delivered++;
     this.sources[this.pool.source[id]!]!.arrive(id);
+    this.pool.release(id);
+  }
+
+  /** Takes back what the queue has dropped of what waited in it. */
+  #collectDropped(bottleneck: Bottleneck): void {
+    for (let id = bottleneck.takeDropped(); id !== NO_PACKET; id = bottleneck.takeDropped()) this.#dropAtQueue(id);
+  }
+
+  #dropAtQueue(id: number): void {
+    this.#mix(EVENT_QUEUE_DROP, id);
+    this.directions[this.pool.direction[id]!]!.stats.dropped++;
+    this.stats.queueDropped++;
     this.pool.release(id);
   }
 

@@ -8,6 +8,7 @@
 import { type Micros, NEVER } from '../../sys/api.ts';
 import type { AimdOptions, AimdSource } from '../link/aimd-source.ts';
 import { Bottleneck, type BottleneckOptions } from '../link/bottleneck.ts';
+import { Chance } from '../link/chance.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import type { LinkDirection } from '../link/link.ts';
 import { EVENT_TIMER, EVENT_TURN } from './digest.ts';
@@ -138,7 +139,7 @@ export class World {
     if (this.#bottlenecks.has(name)) {
       throw new RangeError(`there is a bottleneck '${name}' already: names are unique`);
     }
-    const made = new Bottleneck(name, options);
+    const made = new Bottleneck(name, options, new Chance(this.streams.stream(`bottleneck/${name}`)));
     this.#bottlenecks.set(name, made);
     return made;
   }

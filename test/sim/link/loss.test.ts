@@ -32,7 +32,7 @@ describe('Loss in bursts', () => {
     for (let seed = 0; seed < 4_000; seed++) {
       const loss = new Loss(new Chance(new Streams(seed).stream('link/a>b')));
       loss.configure({ model: 'gilbert-elliott', loss: 0.3, meanBurstPackets: 20 });
-      if (loss.loses(0)) lost++;
+      if (loss.loses(0, 0)) lost++;
     }
     expect(Math.abs(lost - 1_200)).toBeLessThan(4 * Math.sqrt(4_000 * 0.3 * 0.7));
   });
@@ -71,7 +71,7 @@ describe('Loss in bursts', () => {
     const all = fatesOf(model);
     const some = lossOf(model);
     for (let index = 0; index < PACKETS; index += 1 + (index % 7)) {
-      if (some.loses(index) !== all[index]) expect.fail(`another fate for packet ${index}`);
+      if (some.loses(index, 0) !== all[index]) expect.fail(`another fate for packet ${index}`);
     }
   });
 
@@ -82,7 +82,7 @@ describe('Loss in bursts', () => {
     for (let index = 0; index < 10_000; index++) {
       if (index % 100 === 50) loss.configure(0.5);
       if (index % 100 === 60) loss.configure(model);
-      const lost = loss.loses(index);
+      const lost = loss.loses(index, 0);
       if (index % 100 < 50 || index % 100 >= 60) expect(lost).toBe(all[index]);
     }
   });
@@ -127,7 +127,7 @@ function lossOf(model: LossModel): Loss {
 
 function fatesOf(model: LossModel): boolean[] {
   const loss = lossOf(model);
-  return Array.from({ length: PACKETS }, (_, index) => loss.loses(index));
+  return Array.from({ length: PACKETS }, (_, index) => loss.loses(index, 0));
 }
 
 function count(fates: readonly boolean[]): number {
