@@ -136,6 +136,7 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
       outbox: this.#outbox,
       requests: this.#requests,
       gauges: new Gauges(connections, ticks.rateHz, now),
+      userDataOf: (id) => endpoint.netcode.userDataOf(id),
       endPeer: (id, code, closing) => this.#endPeer(id, code, closing),
     };
     this.#task = context.runtime.spawn(this.#drive.run(), 'server');
@@ -270,14 +271,8 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
 
   #admit(connection: number): void {
     const { netcode } = this.#endpoint;
-    const userData = netcode.userDataOf(connection).slice();
-    const peer = new Peer<C>(
-      connection,
-      netcode.clientIdOf(connection),
-      userData,
-      netcode.addressOf(connection),
-      this.#owner,
-    );
+    const address = netcode.addressOf(connection);
+    const peer = new Peer<C>(connection, netcode.clientIdOf(connection), address, this.#owner);
     this.#peers.add(peer);
     const { admit } = this.#options;
     if (this.#closing !== null) {
