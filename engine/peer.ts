@@ -25,8 +25,8 @@ export interface PeerOwner {
   readonly outbox: Outbox;
   readonly requests: Requests;
   readonly gauges: Gauges;
-  /** A copy, while the peer is there. */
-  userDataOf(peerId: number): Uint8Array;
+  /** Gives the peer its user data to keep. Once, while it is there. */
+  takeUserData(peerId: number): Uint8Array;
   endPeer(peerId: number, code: DisconnectCode, closing: Closing): void;
 }
 
@@ -43,7 +43,7 @@ export class Peer<C extends Channels> extends EventEmitter<PeerEvents<C>> {
   readonly clientId: bigint;
   readonly #owner: PeerOwner;
   #address: string;
-  /** Read from the connection's row when the game first asks, or when it leaves: most games ask once, many never. */
+  /** Taken from the transport when the game first asks, or when it leaves: most games ask once, many never. */
   #userData: Uint8Array | null = null;
   #connected = false;
   /** Closed by us, and waiting for what was sent to arrive. */
@@ -60,7 +60,7 @@ export class Peer<C extends Channels> extends EventEmitter<PeerEvents<C>> {
 
   /** 256 bytes that the backend wrote into the connect token. */
   get userData(): Uint8Array {
-    this.#userData ??= this.#owner.userDataOf(this.id);
+    this.#userData ??= this.#owner.takeUserData(this.id);
     return this.#userData;
   }
 
@@ -140,9 +140,9 @@ export class Peer<C extends Channels> extends EventEmitter<PeerEvents<C>> {
     this.#connected = true;
   }
 
-  /** @internal The last moment at which its row has its user data. */
+  /** @internal The last moment at which the transport has its user data. */
   end(): void {
-    this.#userData ??= this.#owner.userDataOf(this.id);
+    this.#userData ??= this.#owner.takeUserData(this.id);
     this.#connected = false;
   }
 

@@ -136,7 +136,11 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
       outbox: this.#outbox,
       requests: this.#requests,
       gauges: new Gauges(connections, ticks.rateHz, now),
-      userDataOf: (id) => endpoint.netcode.userDataOf(id),
+      takeUserData: (id) => {
+        const userData = endpoint.netcode.userDataOf(id);
+        endpoint.netcode.releaseUserData(id);
+        return userData;
+      },
       endPeer: (id, code, closing) => this.#endPeer(id, code, closing),
     };
     this.#task = context.runtime.spawn(this.#drive.run(), 'server');
