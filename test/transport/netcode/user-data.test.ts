@@ -16,8 +16,8 @@ describe('UserData', () => {
   });
 
   it('gives released memory to the next, and a row that is put to twice has one block', () => {
-    const userData = new UserData(10_000);
-    for (let row = 0; row < 10_000; row++) {
+    const userData = new UserData(500);
+    for (let row = 0; row < 500; row++) {
       userData.put(row, dataOf(1));
       userData.put(row, dataOf(row & 255));
       expect(userData.copyOf(row)).toEqual(dataOf(row & 255));
