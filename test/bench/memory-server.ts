@@ -30,6 +30,8 @@ const server = await Server.listen(
   context,
 );
 
+server.on('connect', (peer) => void peer.userData); // a game reads it: the copy that it gets is counted
+
 let restedTicks = 0;
 server.on('tick', () => {
   if (server.peers.length < clients) restedTicks = 0;
