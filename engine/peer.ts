@@ -25,6 +25,8 @@ export interface PeerOwner {
   readonly outbox: Outbox;
   readonly requests: Requests;
   readonly gauges: Gauges;
+  /** Gives the peer its user data to keep. Once, while it is there. */
+  takeUserData(peerId: number): Uint8Array;
   endPeer(peerId: number, code: DisconnectCode, closing: Closing): void;
 }
 
@@ -39,22 +41,27 @@ export class Peer<C extends Channels> extends EventEmitter<PeerEvents<C>> {
   readonly id: number;
   /** Who it is, as the backend wrote into its connect token: 0 .. 2^64 - 1. */
   readonly clientId: bigint;
-  /** 256 bytes that the backend wrote into the connect token. */
-  readonly userData: Uint8Array;
   readonly #owner: PeerOwner;
   #address: string;
+  /** Taken from the transport when the game first asks, or when it leaves: most games ask once, many never. */
+  #userData: Uint8Array | null = null;
   #connected = false;
   /** Closed by us, and waiting for what was sent to arrive. */
   #closing = false;
 
   /** @internal */
-  constructor(id: number, clientId: bigint, userData: Uint8Array, address: Uint8Array, owner: PeerOwner) {
+  constructor(id: number, clientId: bigint, address: Uint8Array, owner: PeerOwner) {
     super();
     this.id = id;
     this.clientId = clientId;
-    this.userData = userData;
     this.#address = formatAddress(address);
     this.#owner = owner;
+  }
+
+  /** 256 bytes that the backend wrote into the connect token. */
+  get userData(): Uint8Array {
+    this.#userData ??= this.#owner.takeUserData(this.id);
+    return this.#userData;
   }
 
   /** Where it is: `a.b.c.d:port` or `[ipv6]:port`. May change while it is connected: the server's `path` tells. */
@@ -133,8 +140,9 @@ export class Peer<C extends Channels> extends EventEmitter<PeerEvents<C>> {
     this.#connected = true;
   }
 
-  /** @internal */
+  /** @internal The last moment at which the transport has its user data. */
   end(): void {
+    this.#userData ??= this.#owner.takeUserData(this.id);
     this.#connected = false;
   }
 

@@ -38,8 +38,10 @@ export class Peers<C extends Channels> {
   end(connection: number): Peer<C> | undefined {
     const peer = this.#byConnection[connection];
     this.#byConnection[connection] = undefined;
-    if (peer === undefined || !peer.connected) return undefined;
+    if (peer === undefined) return undefined;
+    const wasLetIn = peer.connected;
     peer.end();
+    if (!wasLetIn) return undefined;
     const last = this.connected.pop()!;
     if (last !== peer) {
       this.connected[this.#position[connection]!] = last;

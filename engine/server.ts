@@ -139,6 +139,11 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
       outbox: this.#outbox,
       requests: this.#requests,
       gauges: new Gauges(connections, ticks.rateHz, now),
+      takeUserData: (id) => {
+        const userData = endpoint.netcode.userDataOf(id);
+        endpoint.netcode.releaseUserData(id);
+        return userData;
+      },
       endPeer: (id, code, closing) => this.#endPeer(id, code, closing),
     };
     this.#task = context.runtime.spawn(this.#drive.run(), 'server');
@@ -277,14 +282,8 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
 
   #admit(connection: number): void {
     const { netcode } = this.#endpoint;
-    const userData = netcode.userDataOf(connection).slice();
-    const peer = new Peer<C>(
-      connection,
-      netcode.clientIdOf(connection),
-      userData,
-      netcode.addressOf(connection),
-      this.#owner,
-    );
+    const address = netcode.addressOf(connection);
+    const peer = new Peer<C>(connection, netcode.clientIdOf(connection), address, this.#owner);
     this.#peers.add(peer);
     const { admit } = this.#options;
     if (this.#closing !== null) {

@@ -9,6 +9,8 @@
 /** log2 of the largest ring: 32,768 entries. */
 const LOG2_MAX = 16;
 const SLOTS_AT_BIRTH = 256;
+/** Columns grow by a quarter: what is copied stays a few times what is there, and no more than a fifth of them is ever unused. */
+const GROWTH_SHIFT = 2;
 
 export class Regions {
   /** Slots that the columns have now. */
@@ -30,7 +32,7 @@ export class Regions {
     const start = this.#used;
     this.#used += 1 << log2;
     if (this.#used > this.slots) {
-      while (this.slots < this.#used) this.slots *= 2;
+      this.slots = Math.max(this.#used, this.slots + (this.slots >> GROWTH_SHIFT));
       this.#resize(this.slots);
     }
     return start;

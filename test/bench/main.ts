@@ -18,6 +18,7 @@ const BENCHES: Readonly<Record<string, string>> = {
   aead: 'each ChaCha20-Poly1305 provider: nanoseconds a packet and a token',
   echo: 'UDP echo through drive against node:dgram: server CPU an echo',
   tick: '1,000 clients at 60 Hz against a C floor: server CPU a client-tick',
+  memory: 'idle clients of a server, over loopback: bytes a connection',
   congestion: 'congestion control in the bottleneck model: rates, queues, fairness',
   sim: 'the simulator: events and virtual seconds a second',
 };

@@ -4,6 +4,7 @@ import type { Channels } from '../../engine/channel-types.ts';
 import { unreliable } from '../../engine/channels.ts';
 import { json, type Message } from '../../engine/codec.ts';
 import type { ClientOptions, ServerOptions } from '../../engine/options.ts';
+import type { Peer } from '../../engine/peer.ts';
 import type { DisconnectReason } from '../../transport/endpoint.ts';
 import { inSmallWorld, KEY, SECOND, SERVER_ADDRESS } from './small-world.ts';
 
@@ -49,6 +50,26 @@ describe('Server and Client', () => {
       expect(player.send('bytes', new Uint8Array([1, 2, 3]))).toBe('queued');
       expect(await echoed).toEqual(['bytes', [1, 2, 3]]);
       expect(heard).toEqual([[77n, true], 'hello']);
+    }));
+
+  it("show a peer's user data first when it is there, and still when another has its number", () =>
+    inSmallWorld(async ({ server: host, client, token }) => {
+      const server = await host.listen(serving({ maxClients: 1 }));
+      const peers: Peer<C>[] = [];
+      server.on('connect', (peer) => void peers.push(peer));
+      const first = await client().connect(joining(await token(1n, KEY, new Uint8Array([1, 2]))));
+      const gone = endOf(server);
+      first.close();
+      await gone;
+      await host.sleep(SECOND);
+      await client().connect(joining(await token(2n, KEY, new Uint8Array([3, 4]))));
+      expect(peers.map((peer) => peer.id)).toEqual([0, 0]);
+      expect(peers.map((peer) => [...peer.userData.subarray(0, 3)])).toEqual([
+        [1, 2, 0],
+        [3, 4, 0],
+      ]);
+      expect(peers[0]!.userData).toHaveLength(256);
+      expect(peers[0]!.userData).toBe(peers[0]!.userData);
     }));
 
   it('keep what arrives together with the connection until the game can listen', () =>

@@ -24,7 +24,7 @@ export interface SmallWorld {
   /** Cuts or mends the links between the server and everybody. */
   cut(lossy: boolean): void;
   /** A token for the server. */
-  token(clientId?: bigint, key?: Uint8Array): Promise<Uint8Array>;
+  token(clientId?: bigint, key?: Uint8Array, userData?: Uint8Array): Promise<Uint8Array>;
   readonly warnings: string[];
 }
 
@@ -55,8 +55,8 @@ export async function inSmallWorld(
     cut(lossy) {
       for (const host of others) world.link(serverHost, host, { latencyMicros: 10_000, loss: lossy ? 1 : 0 });
     },
-    token: (clientId = nextId++, privateKey = KEY) =>
-      server.mintToken({ privateKey, clientId, addresses: [SERVER_ADDRESS], protocolId: 7 }),
+    token: (clientId = nextId++, privateKey = KEY, userData = new Uint8Array(0)) =>
+      server.mintToken({ privateKey, clientId, addresses: [SERVER_ADDRESS], protocolId: 7, userData }),
   };
   let ended = false;
   world.start(serverHost, 0, () => play(small).finally(() => (ended = true)));

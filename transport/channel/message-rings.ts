@@ -25,7 +25,7 @@ export const SKIP_IN_FLIGHT = 5;
 export const NONE = -1;
 
 const LOG2_AT_BIRTH = 2;
-/** 32,768 messages: 16 bits of an id still tell them apart. */
+/** 32,768 messages: 16 bits of an id still tell them apart, and the columns that count them need no more. */
 const LOG2_MAX = 15;
 
 export class MessageRings {
@@ -49,14 +49,14 @@ export class MessageRings {
   queuedAt: Float64Array = new Float64Array(0);
   /** By stream. */
   readonly base: Int32Array;
-  readonly mask: Int32Array;
+  readonly mask: Uint16Array;
   readonly oldest: Float64Array;
   readonly nextWaiting: Float64Array;
   readonly nextId: Float64Array;
   /** Messages WAITING, DUE and SKIP_DUE; messages with copies left. */
-  readonly waiting: Int32Array;
-  readonly due: Int32Array;
-  readonly copying: Int32Array;
+  readonly waiting: Uint16Array;
+  readonly due: Uint16Array;
+  readonly copying: Uint16Array;
   /** No message below this id is due; none below has copies left. */
   readonly dueFrom: Float64Array;
   readonly copyFrom: Float64Array;
@@ -64,13 +64,13 @@ export class MessageRings {
 
   constructor(streams: number) {
     this.base = new Int32Array(streams).fill(NONE);
-    this.mask = new Int32Array(streams);
+    this.mask = new Uint16Array(streams);
     this.oldest = new Float64Array(streams);
     this.nextWaiting = new Float64Array(streams);
     this.nextId = new Float64Array(streams);
-    this.waiting = new Int32Array(streams);
-    this.due = new Int32Array(streams);
-    this.copying = new Int32Array(streams);
+    this.waiting = new Uint16Array(streams);
+    this.due = new Uint16Array(streams);
+    this.copying = new Uint16Array(streams);
     this.dueFrom = new Float64Array(streams);
     this.copyFrom = new Float64Array(streams);
     this.#regions = new Regions((slots) => this.#resize(slots));

@@ -27,7 +27,7 @@ import {
 } from './event-queue.ts';
 import { KeepAlives } from './keep-alive.ts';
 import { Outbox, OWES_PATH } from './outbox.ts';
-import { PACKET_PAYLOAD, USER_DATA_BYTES } from './packets.ts';
+import { PACKET_PAYLOAD } from './packets.ts';
 import { encodeReason } from './reason.ts';
 import { RequestGate } from './request-gate.ts';
 import { ServerAnswers } from './server-answers.ts';
@@ -296,9 +296,14 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     return new DataView(this.#rows.clientId.buffer).getBigUint64(at, true);
   }
 
-  /** A copy of the 256 bytes that the backend put into the token. */
+  /** A copy of the 256 bytes that the backend put into the token, unless they have been released. */
   userDataOf(connection: number): Uint8Array {
-    return this.#rows.userData.slice(connection * USER_DATA_BYTES, (connection + 1) * USER_DATA_BYTES);
+    return this.#rows.userData.copyOf(connection);
+  }
+
+  /** Nobody will ask for the connection's user data again: their memory is for the next client. */
+  releaseUserData(connection: number): void {
+    this.#rows.userData.release(connection);
   }
 
   /** A copy of the client's canonical address. */

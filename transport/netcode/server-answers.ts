@@ -24,7 +24,6 @@ import {
   PACKET_DISCONNECT,
   PACKET_KEEP_ALIVE,
   PACKET_REASON,
-  USER_DATA_BYTES,
 } from './packets.ts';
 import { CLIENT_ID_BYTES, type ServerSessions } from './server-sessions.ts';
 import { putData } from './sessions.ts';
@@ -109,8 +108,8 @@ export class ServerAnswers {
       rows.owner[row]!,
       rows.clientId,
       row * CLIENT_ID_BYTES,
-      rows.userData,
-      row * USER_DATA_BYTES,
+      rows.userData.pageOf(row),
+      rows.userData.startOf(row),
     );
     batch.length[batch.count] = CHALLENGE_DATA_BYTES;
     this.#writeNumbered(batch, row, PACKET_CHALLENGE);

@@ -21,7 +21,7 @@ import {
   DROP_RESPONSE_REPEATED,
 } from './drop-counters.ts';
 import { type Outbox, OWES_CHALLENGE, OWES_DENIED, OWES_REASON } from './outbox.ts';
-import { associatedDataOf, type PacketHeader, REQUEST_TAG_AT, TAG_BYTES, USER_DATA_BYTES } from './packets.ts';
+import { associatedDataOf, type PacketHeader, REQUEST_TAG_AT, TAG_BYTES } from './packets.ts';
 import { encodeReason } from './reason.ts';
 import { ANSWER_DENY, ANSWER_NEW, ANSWER_REPEAT, type RequestGate } from './request-gate.ts';
 import type { ServerSettings } from './server-options.ts';
@@ -172,7 +172,7 @@ export class ServerHandshakes {
     sessions.timeoutMicros[row] = token.timeoutSeconds > 0 ? token.timeoutSeconds * SECOND_MICROS : 0;
     sessions.lastReceivedAt[row] = now - RESPONSE_INTERVAL_MICROS;
     rows.clientId.set(token.clientId, row * CLIENT_ID_BYTES);
-    rows.userData.set(token.userData, row * USER_DATA_BYTES);
+    rows.userData.put(row, token.userData);
     const tagAt = batch.offset[slot]! + REQUEST_TAG_AT;
     rows.tag.set(batch.arena.subarray(tagAt, tagAt + TAG_BYTES), row * TAG_BYTES);
     rows.tokenExpires[row] = expires;

@@ -13,6 +13,8 @@
  */
 
 import { ADDRESS_BYTES, type Aead, type DatagramBatch, type Micros, type Rng, sameAddress } from '../../sys/api.ts';
+import { grown } from '../block-pool.ts';
+import { Regions } from '../regions.ts';
 import type { ConnectionIds } from './connection-ids.ts';
 import {
   ACCEPTED,
@@ -49,10 +51,12 @@ import { copyAddress } from './sessions.ts';
 /** A connection's path packets and new addresses are answered at most this often: half of the clients' interval. */
 const ANSWER_INTERVAL_MICROS = 50_000;
 /** Challenges of one connection that can be answered at the same time, each to another address. */
-const CHALLENGES = 4;
+const CHALLENGES_LOG2 = 2;
+const CHALLENGES: number = 1 << CHALLENGES_LOG2;
 /** A challenge that is not answered within this time says nothing about who is there: longer than any round trip we serve. */
 const CHALLENGE_LIFE_MICROS = 2_000_000;
 const NEVER_YET = Number.NEGATIVE_INFINITY;
+const NONE = -1;
 const PORT_AT = 16;
 const PORT_BYTES = 2;
 const TWO_32 = 4294967296;
@@ -67,10 +71,13 @@ export class ServerPaths {
   readonly #rng: Rng;
   /** Element 0: the time of the call that is running. */
   readonly #times: Float64Array;
-  /** Challenges, CHALLENGES a connection: to which address, which bytes, since when. */
-  readonly #address: Uint8Array;
-  readonly #bytes: Uint8Array;
-  readonly #askedAt: Float64Array;
+  /** Challenges: to which address, which bytes, since when. */
+  #address: Uint8Array = new Uint8Array(0);
+  #bytes: Uint8Array = new Uint8Array(0);
+  #askedAt: Float64Array = new Float64Array(0);
+  /** By connection: the first of its CHALLENGES, NONE before it first moved. Most never do. */
+  readonly #first: Int32Array;
+  readonly #regions: Regions;
   /** Which of a connection's challenges makes room for the next address. */
   readonly #next: Uint8Array;
   readonly #answeredAt: Float64Array;
@@ -102,9 +109,8 @@ export class ServerPaths {
     this.#aead = aead;
     this.#rng = rng;
     this.#times = times;
-    this.#address = new Uint8Array(maxClients * CHALLENGES * ADDRESS_BYTES);
-    this.#bytes = new Uint8Array(maxClients * CHALLENGES * PATH_DATA_BYTES);
-    this.#askedAt = new Float64Array(maxClients * CHALLENGES).fill(NEVER_YET);
+    this.#first = new Int32Array(maxClients).fill(NONE);
+    this.#regions = new Regions((slots) => this.#resize(slots));
     this.#next = new Uint8Array(maxClients);
     this.#answeredAt = new Float64Array(maxClients).fill(NEVER_YET);
     this.#movedBy = new Float64Array(maxClients).fill(-1);
@@ -168,9 +174,13 @@ export class ServerPaths {
   /** Forgets a connection that ends, and its ids. */
   forget(connection: number): void {
     this.#ids.wipe(connection);
-    const first = connection * CHALLENGES;
-    this.#askedAt.fill(NEVER_YET, first, first + CHALLENGES);
-    this.#bytes.fill(0, first * PATH_DATA_BYTES, (first + CHALLENGES) * PATH_DATA_BYTES);
+    const first = this.#first[connection]!;
+    if (first !== NONE) {
+      this.#askedAt.fill(NEVER_YET, first, first + CHALLENGES);
+      this.#bytes.fill(0, first * PATH_DATA_BYTES, (first + CHALLENGES) * PATH_DATA_BYTES);
+      this.#regions.give(first, CHALLENGES_LOG2);
+      this.#first[connection] = NONE;
+    }
     this.#answeredAt[connection] = NEVER_YET;
     this.#movedBy[connection] = -1;
     this.#hostChanged[connection] = 0;
@@ -195,9 +205,10 @@ export class ServerPaths {
     const connection = this.#ids.connectionOf(entry);
     let challenge = this.#challengeTo(connection, batch.address, slot * ADDRESS_BYTES);
     if (challenge < 0) {
+      if (this.#first[connection] === NONE) this.#first[connection] = this.#regions.take(CHALLENGES_LOG2);
       const next = this.#next[connection]!;
       this.#next[connection] = (next + 1) % CHALLENGES;
-      challenge = connection * CHALLENGES + next;
+      challenge = this.#first[connection]! + next;
       copyAddress(batch.address, slot * ADDRESS_BYTES, this.#address, challenge * ADDRESS_BYTES);
       const at = challenge * PATH_DATA_BYTES;
       this.#rng.fill(this.#bytes.subarray(at, at + PATH_DATA_BYTES));
@@ -232,13 +243,21 @@ export class ServerPaths {
 
   /** The connection's challenge to an address that can still be answered, or -1. */
   #challengeTo(connection: number, address: Uint8Array, at: number): number {
-    const first = connection * CHALLENGES;
+    const first = this.#first[connection]!;
+    if (first === NONE) return -1;
     const oldest = this.#times[0]! - CHALLENGE_LIFE_MICROS;
     for (let challenge = first; challenge < first + CHALLENGES; challenge++) {
       if (this.#askedAt[challenge]! <= oldest) continue;
       if (sameAddress(this.#address, challenge * ADDRESS_BYTES, address, at)) return challenge;
     }
     return -1;
+  }
+
+  /** Makes the columns of challenges longer. The new ones have not been sent. */
+  #resize(slots: number): void {
+    this.#address = grown(this.#address, new Uint8Array(slots * ADDRESS_BYTES));
+    this.#bytes = grown(this.#bytes, new Uint8Array(slots * PATH_DATA_BYTES));
+    this.#askedAt = grown(this.#askedAt, new Float64Array(slots).fill(NEVER_YET));
   }
 }
 

@@ -12,9 +12,10 @@
 import { ADDRESS_BYTES, type Aead, type DatagramBatch, type Rng } from '../../sys/api.ts';
 import type { DisconnectReason } from '../endpoint.ts';
 import { KeyedTable } from '../keyed-table.ts';
-import { TAG_BYTES, USER_DATA_BYTES } from './packets.ts';
+import { TAG_BYTES } from './packets.ts';
 import type { ServerSettings } from './server-options.ts';
 import { copyAddress, Sessions } from './sessions.ts';
+import { UserData } from './user-data.ts';
 
 export const FREE = 0;
 export const CHALLENGED = 1;
@@ -38,8 +39,7 @@ export class ServerSessions {
   readonly state: Uint8Array;
   /** CLIENT_ID_BYTES a row, little-endian. */
   readonly clientId: Uint8Array;
-  /** USER_DATA_BYTES a row. */
-  readonly userData: Uint8Array;
+  readonly userData: UserData;
   /** TAG_BYTES a row: which token. */
   readonly tag: Uint8Array;
   /** When the token expires, in unix seconds; Infinity: never. */
@@ -74,7 +74,7 @@ export class ServerSessions {
     this.sessions = new Sessions(rows, maxClients, settings.replayWindowSize, aead);
     this.state = new Uint8Array(rows);
     this.clientId = new Uint8Array(rows * CLIENT_ID_BYTES);
-    this.userData = new Uint8Array(rows * USER_DATA_BYTES);
+    this.userData = new UserData(rows);
     this.tag = new Uint8Array(rows * TAG_BYTES);
     this.tokenExpires = new Float64Array(rows);
     this.answeredAt = new Float64Array(rows);
@@ -152,6 +152,7 @@ export class ServerSessions {
     const connection = this.#takeConnection();
     if (connection < 0) return -1;
     this.#moveRow(handshake, connection);
+    this.userData.move(handshake, connection);
     this.#startNumbers(connection);
     this.state[connection] = PENDING;
     this.#byClient.set(this.clientId, connection * CLIENT_ID_BYTES, connection);
@@ -188,8 +189,8 @@ export class ServerSessions {
   }
 
   /**
-   * Copies a connection that ends into a REFUSED handshake row, which can go on answering while the slot is free again.
-   * Returns -1 when no row is free.
+   * Copies a connection that ends into a REFUSED handshake row, which can go on answering while the slot is free again. The
+   * user data stays for the game to read. Returns -1 when no row is free.
    */
   demote(connection: number): number {
     if (this.#freeHandshakeCount === 0) return -1;
@@ -245,7 +246,6 @@ export class ServerSessions {
     const found = this.#byAddress.find(sessions.address, from * ADDRESS_BYTES) === from;
     sessions.move(from, to);
     this.clientId.copyWithin(to * CLIENT_ID_BYTES, from * CLIENT_ID_BYTES, (from + 1) * CLIENT_ID_BYTES);
-    this.userData.copyWithin(to * USER_DATA_BYTES, from * USER_DATA_BYTES, (from + 1) * USER_DATA_BYTES);
     this.tag.copyWithin(to * TAG_BYTES, from * TAG_BYTES, (from + 1) * TAG_BYTES);
     this.tokenExpires[to] = this.tokenExpires[from]!;
     this.scattered[to] = this.scattered[from]!;
@@ -276,6 +276,7 @@ export class ServerSessions {
   }
 
   #wipe(row: number): void {
+    this.userData.release(row);
     this.sessions.freeKeys(row);
     this.state[row] = FREE;
     this.reason[row] = null;

@@ -8,6 +8,7 @@
  */
 
 import { ADDRESS_BYTES, type Rng, sameAddress } from '../../sys/api.ts';
+import { grown } from '../block-pool.ts';
 import { KeyedTable } from '../keyed-table.ts';
 import { TAG_BYTES } from './packets.ts';
 import { copyAddress } from './sessions.ts';
@@ -26,25 +27,28 @@ export const TOKEN_SEEN = 1;
 export const TOKEN_ELSEWHERE = 2;
 export const TOKEN_SPENT = 3;
 
+/** The table begins with so many rows and doubles up to its capacity: most servers see few tokens within a token's life. */
+const ROWS_AT_BIRTH = 1024;
+
 export class TokenHistory {
-  readonly #table: KeyedTable;
-  readonly #tag: Uint8Array;
-  readonly #address: Uint8Array;
-  readonly #expires: Float64Array;
-  readonly #spent: Uint8Array;
-  readonly #free: Int32Array;
-  #freeCount: number;
+  /** Tokens remembered at once, at most. */
+  readonly capacity: number;
+  readonly #rng: Rng;
+  #table: KeyedTable;
+  #tag: Uint8Array = new Uint8Array(0);
+  #address: Uint8Array = new Uint8Array(0);
+  #expires: Float64Array = new Float64Array(0);
+  #spent: Uint8Array = new Uint8Array(0);
+  #free: Int32Array = new Int32Array(0);
+  #freeCount = 0;
   #sweptAt = -1;
 
-  /** @param capacity tokens remembered at once */
   constructor(capacity: number, rng: Rng) {
-    this.#table = new KeyedTable(TAG_BYTES, capacity, rng);
-    this.#tag = new Uint8Array(capacity * TAG_BYTES);
-    this.#address = new Uint8Array(capacity * ADDRESS_BYTES);
-    this.#expires = new Float64Array(capacity).fill(-1);
-    this.#spent = new Uint8Array(capacity);
-    this.#free = Int32Array.from({ length: capacity }, (_, i) => capacity - 1 - i);
-    this.#freeCount = capacity;
+    this.capacity = capacity;
+    this.#rng = rng;
+    const rows = Math.min(capacity, ROWS_AT_BIRTH);
+    this.#table = new KeyedTable(TAG_BYTES, rows, rng);
+    this.#widen(rows);
   }
 
   /** Tokens remembered now. */
@@ -61,8 +65,8 @@ export class TokenHistory {
   }
 
   /**
-   * Remembers a token as seen from an address until it expires. Returns false when the table is full of tokens that have
-   * not expired. A full table is swept at most once a second: 10 us for a thousand tokens.
+   * Remembers a token as seen from an address until it expires. Returns false when there are `capacity` tokens that have
+   * not expired. A full table is swept at most once a second: 10 us for a thousand tokens; then it grows.
    */
   record(
     tag: Uint8Array,
@@ -74,7 +78,7 @@ export class TokenHistory {
   ): boolean {
     if (this.#table.find(tag, tagAt) >= 0) return true;
     if (this.#freeCount === 0) this.#sweep(unixSeconds);
-    if (this.#freeCount === 0) return false;
+    if (this.#freeCount === 0 && !this.#grow()) return false;
     const row = this.#free[--this.#freeCount]!;
     for (let i = 0; i < TAG_BYTES; i++) this.#tag[row * TAG_BYTES + i] = tag[tagAt + i]!;
     copyAddress(address, addressAt, this.#address, row * ADDRESS_BYTES);
@@ -88,6 +92,28 @@ export class TokenHistory {
   spend(tag: Uint8Array, tagAt: number): void {
     const row = this.#table.find(tag, tagAt);
     if (row >= 0) this.#spent[row] = 1;
+  }
+
+  /** Twice the rows, all found by a new table. False when there are as many as there may be. */
+  #grow(): boolean {
+    const before = this.#expires.length;
+    if (before === this.capacity) return false;
+    const rows = Math.min(before * 2, this.capacity);
+    this.#table = new KeyedTable(TAG_BYTES, rows, this.#rng);
+    for (let row = 0; row < before; row++) this.#table.set(this.#tag, row * TAG_BYTES, row); // none of them is free
+    this.#widen(rows);
+    return true;
+  }
+
+  /** Makes the columns `rows` long; the new rows are free. */
+  #widen(rows: number): void {
+    const before = this.#expires.length;
+    this.#tag = grown(this.#tag, new Uint8Array(rows * TAG_BYTES));
+    this.#address = grown(this.#address, new Uint8Array(rows * ADDRESS_BYTES));
+    this.#expires = grown(this.#expires, new Float64Array(rows).fill(-1));
+    this.#spent = grown(this.#spent, new Uint8Array(rows));
+    this.#free = new Int32Array(rows);
+    for (let row = rows - 1; row >= before; row--) this.#free[this.#freeCount++] = row;
   }
 
   #sweep(unixSeconds: number): void {

@@ -52,6 +52,22 @@ describe('TokenHistory', () => {
     expect(history.look(tagOf(3), 0, here, 0)).toBe(TOKEN_SEEN);
     expect(history.look(tagOf(1), 0, here, 0)).toBe(TOKEN_UNSEEN);
   });
+
+  test('knows every token after it has grown, and takes as many as it may hold', () => {
+    const history = new TokenHistory(5000, seededRng(1));
+    const tag = (n: number): Uint8Array => new Uint8Array(new Uint32Array([n, n * 7, 3, 4]).buffer);
+    for (let n = 0; n < 5000; n++) {
+      expect(history.record(tag(n), 0, n % 2 === 0 ? here : there, 0, 100, 50)).toBe(true);
+      if (n % 3 === 0) history.spend(tag(n), 0);
+    }
+    expect(history.record(tag(5000), 0, here, 0, 100, 51)).toBe(false);
+    for (let n = 0; n < 5000; n++) {
+      const expected = n % 3 === 0 ? TOKEN_SPENT : n % 2 === 0 ? TOKEN_SEEN : TOKEN_ELSEWHERE;
+      expect(history.look(tag(n), 0, here, 0)).toBe(expected);
+    }
+    expect(history.record(tag(5000), 0, here, 0, 200, 100)).toBe(true);
+    expect(history.count).toBe(1);
+  });
 });
 
 describe('Outbox', () => {
