@@ -1,6 +1,7 @@
 /**
  * The frames that are not messages and must arrive all the same: hello, and connection ids. Each is sent until a packet that
- * carried it is acked.
+ * carried it is acked. The first ids ride in every packet meanwhile: a client whose address changes before it has one is lost
+ * to the server for good, and to learn from acks that the packet with it was lost takes more than a round trip.
  */
 
 import type { Carried } from './channel/carried.ts';
@@ -13,12 +14,16 @@ const HELLO_BODY_BYTES = 13;
 const NOTHING = 0;
 const DUE = 1;
 const IN_FLIGHT = 2;
+/** Number of the first offer. */
+const FIRST = 1;
 
 export class ControlFrames {
   readonly #hello: Uint8Array;
   readonly #ids: Uint8Array;
   readonly #idBytes: Uint8Array;
   readonly #idCount: Uint8Array;
+  /** Offers of ids so far: a late ack of a copy of the first says nothing about the second. */
+  readonly #offer: Int32Array;
   readonly #channelsHash: number;
   readonly #windowBytes: number;
   readonly #sessions: Uint32Array;
@@ -33,6 +38,7 @@ export class ControlFrames {
     this.#ids = new Uint8Array(connections);
     this.#idBytes = new Uint8Array(connections * IDS_MAX * ID_BYTES);
     this.#idCount = new Uint8Array(connections);
+    this.#offer = new Int32Array(connections);
     this.#channelsHash = channelsHash;
     this.#windowBytes = windowBytes;
   }
@@ -48,6 +54,7 @@ export class ControlFrames {
     this.#hello[c] = NOTHING;
     this.#ids[c] = NOTHING;
     this.#idCount[c] = 0;
+    this.#offer[c] = 0;
   }
 
   /** Hello is due. */
@@ -81,6 +88,7 @@ export class ControlFrames {
 
   /** The id that was written at `idOffset` is to be told to the peer. */
   offerId(c: number): void {
+    if (this.#idCount[c] === 0) this.#offer[c]!++;
     this.#idCount[c]!++;
     this.#ids[c] = DUE;
   }
@@ -91,22 +99,28 @@ export class ControlFrames {
     if (this.#ids[c] === DUE) this.#putIds(c, writer, carried);
   }
 
+  /** Puts what rides in a packet that leaves anyway: the first ids, while the client may be without any. */
+  putRiders(c: number, writer: PacketWriter, carried: Carried): void {
+    if (this.#ids[c] === IN_FLIGHT && this.#offer[c] === FIRST) this.#putIds(c, writer, carried);
+  }
+
   /** Puts a ping: a byte that asks for an ack. */
   putPing(writer: PacketWriter, carried: Carried): void {
     if (writer.putControl(FRAME_PING, 0) >= 0) carried.add(CONTROL, FRAME_PING, 0);
   }
 
-  onAcked(c: number, kind: number): void {
+  /** @param offer of ids: which one the packet carried */
+  onAcked(c: number, kind: number, offer: number): void {
     if (kind === FRAME_HELLO) this.#hello[c] = NOTHING;
-    else if (kind === FRAME_IDS) {
+    else if (kind === FRAME_IDS && offer === this.#offer[c]) {
       this.#ids[c] = NOTHING;
       this.#idCount[c] = 0;
     }
   }
 
-  onLost(c: number, kind: number): void {
+  onLost(c: number, kind: number, offer: number): void {
     if (kind === FRAME_HELLO && this.#hello[c] === IN_FLIGHT) this.#hello[c] = DUE;
-    else if (kind === FRAME_IDS && this.#ids[c] === IN_FLIGHT) this.#ids[c] = DUE;
+    else if (kind === FRAME_IDS && offer === this.#offer[c] && this.#ids[c] === IN_FLIGHT) this.#ids[c] = DUE;
   }
 
   #putHello(c: number, writer: PacketWriter, carried: Carried): void {
@@ -127,7 +141,7 @@ export class ControlFrames {
     writer.bytes[at] = this.#idCount[c]!;
     const from = c * IDS_MAX * ID_BYTES;
     for (let i = 0; i < bytes; i++) writer.bytes[at + 1 + i] = this.#idBytes[from + i]!;
-    carried.add(CONTROL, FRAME_IDS, 0);
+    carried.add(CONTROL, FRAME_IDS, this.#offer[c]!);
     this.#ids[c] = IN_FLIGHT;
   }
 }

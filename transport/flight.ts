@@ -151,7 +151,7 @@ export class Flight implements FateSink, FramesSink {
     const { carried } = this.#outgoing;
     const { sent } = this;
     for (let row = sent.frames[slot]!; row !== END; row = carried.free(row)) {
-      if (carried.stream[row] === CONTROL) this.#control.onAcked(c, carried.id[row]!);
+      if (carried.stream[row] === CONTROL) this.#control.onAcked(c, carried.id[row]!, carried.fragment[row]!);
       else this.#outgoing.onAcked(c, row);
     }
     sent.frames[slot] = END;
@@ -172,7 +172,7 @@ export class Flight implements FateSink, FramesSink {
   #framesLost(c: number, frames: number): void {
     const { carried } = this.#outgoing;
     for (let row = frames; row !== END; row = carried.free(row)) {
-      if (carried.stream[row] === CONTROL) this.#control.onLost(c, carried.id[row]!);
+      if (carried.stream[row] === CONTROL) this.#control.onLost(c, carried.id[row]!, carried.fragment[row]!);
       else this.#outgoing.onLost(c, row);
     }
   }

@@ -51,6 +51,7 @@ export class PacketBuilder {
     this.packer.begin(copies);
     this.#putAck(c, now);
     const afterAck = writer.at;
+    this.#control.putRiders(c, writer, carried);
     if ((reasons & FOR_CONTROL) !== 0) this.#control.put(c, writer, carried);
     const before = writer.at;
     if ((reasons & FOR_REAL_TIME) !== 0) this.packer.putMessages(c, false, now);

@@ -63,6 +63,8 @@ class PlainSession implements Session {
   readonly writtenNumber: Float64Array = new Float64Array(1);
   next: number;
   stored: Uint8Array[] = [];
+  /** Connection ids still to be offered, each full of its own number. */
+  idsToOffer = 0;
 
   constructor(first: number) {
     this.next = first;
@@ -84,11 +86,13 @@ class PlainSession implements Session {
   }
 
   idsWanted(): number {
-    return 0;
+    return this.idsToOffer;
   }
 
-  issueId(): boolean {
-    return false;
+  issueId(_connection: number, into: Uint8Array, at: number): boolean {
+    if (this.idsToOffer === 0) return false;
+    into.fill(this.idsToOffer--, at, at + 8);
+    return true;
   }
 
   storeId(bytes: Uint8Array, at: number): void {

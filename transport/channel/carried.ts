@@ -1,9 +1,9 @@
 /**
  * What each packet carried, so that its fate can be told to its messages: lists of small rows, one list a packet.
  *
- * A row names a stream (connection * channels + channel), a message id (low 32 bits), and what of it: the whole, a fragment, the news that it
- * is skipped. Control frames have the stream CONTROL and their kind as id. `serial` is the number of the building of the packet:
- * a message remembers the last one that carried it.
+ * A row names a stream (connection * channels + channel), a message id (low 32 bits), and what of it: the whole, a fragment, the
+ * news that it is skipped. Control frames have the stream CONTROL and their kind as id; ids have the number of their offer as
+ * fragment. `serial` is the number of the building of the packet: a message remembers the last one that carried it.
  */
 
 import { grown } from '../block-pool.ts';
