@@ -1,9 +1,10 @@
 /** The network on the command line: latency, loss and their kin, in the units in which people speak of them. */
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { QUEUE_BYTES_MAX } from '../link/bottleneck.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import type { LossModel } from '../link/loss.ts';
+import { PRESETS, presetNamed } from '../scenario/presets.ts';
 import { decimal, UsageError, whole } from './command.ts';
 
 const CLIENTS_MAX = 10_000;
@@ -14,6 +15,7 @@ const RATE_MEGABITS_MAX = 100_000;
 const SECOND_ARRIVAL_MICROS = 20_000;
 
 export interface NetworkOptions {
+  readonly preset?: string;
   readonly clients: number;
   readonly latency: number;
   readonly jitter: number;
@@ -36,8 +38,11 @@ interface Setting {
 const millis = decimal(0, LATENCY_MILLIS_MAX);
 const percent = decimal(0, 100);
 
+/** What has a number. */
+export type SettingName = Exclude<keyof NetworkOptions, 'preset'>;
+
 /** By name of the option. */
-export const SETTINGS: Readonly<Record<keyof NetworkOptions, Setting>> = {
+export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   clients: { unit: 'count', text: 'clients', read: whole(0, CLIENTS_MAX), byDefault: 8 },
   latency: { unit: 'ms', text: 'one-way delay', read: millis, byDefault: 50 },
   jitter: { unit: 'ms', text: 'delays lie within latency +- jitter', read: millis, byDefault: 0 },
@@ -59,6 +64,8 @@ export const SETTINGS: Readonly<Record<keyof NetworkOptions, Setting>> = {
 
 /** Adds an option for each setting. */
 export function addNetworkOptions(command: Command): Command {
+  const names = PRESETS.map(({ name }) => name);
+  command.addOption(new Option('--preset <name>', 'a network by name, see `sim presets`').choices(names));
   for (const [name, { unit, text, read, byDefault }] of Object.entries(SETTINGS)) {
     command.option(`--${name} <${unit}>`, text, read, byDefault as number);
   }
@@ -67,12 +74,26 @@ export function addNetworkOptions(command: Command): Command {
 
 /** The settings that `options` has, as a command line would give them. */
 export function commandLineOf(options: NetworkOptions): string {
-  const given = (Object.keys(SETTINGS) as (keyof NetworkOptions)[]).filter((name) => options[name] !== undefined);
+  if (options.preset !== undefined) return `--preset ${options.preset} --clients ${options.clients}`;
+  const given = (Object.keys(SETTINGS) as SettingName[]).filter((name) => options[name] !== undefined);
   return given.map((name) => `--${name} ${options[name]}`).join(' ');
 }
 
-/** The options of each direction; throws UsageError where two of the user's do not fit. */
-export function linkOf(options: NetworkOptions): DirectionOptions {
+/** The links of a scenario; throws UsageError where two of the user's options do not fit. */
+export function linksOf(options: NetworkOptions): {
+  readonly link: DirectionOptions;
+  readonly down?: DirectionOptions;
+} {
+  if (options.preset === undefined) return { link: linkOf(options) };
+  const { up, down } = presetNamed(options.preset)!;
+  for (const name of Object.keys(SETTINGS) as SettingName[]) {
+    if (name === 'clients' || options[name] === SETTINGS[name].byDefault) continue;
+    throw new UsageError(`--preset ${options.preset} says all about the network: leave --${name} out, or the preset`);
+  }
+  return { link: up, down };
+}
+
+function linkOf(options: NetworkOptions): DirectionOptions {
   const { latency, jitter, rate, queue, duplicate, reorder } = options;
   if (jitter > latency) {
     throw new UsageError(`--jitter ${jitter} is larger than --latency ${latency}: delays cannot be negative`);

@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import type { ChannelReport } from '../scenario/message-latencies.ts';
 import { runScenario, type ScenarioReport } from '../scenario/scenario.ts';
 import { addGameOptions, type GameOptions, loadGame, nameOf, realAead } from './game-options.ts';
-import { addNetworkOptions, linkOf, type NetworkOptions } from './network-options.ts';
+import { addNetworkOptions, linksOf, type NetworkOptions } from './network-options.ts';
 
 interface RunOptions extends GameOptions, NetworkOptions {
   readonly json: boolean;
@@ -31,7 +31,7 @@ addGameOptions(addNetworkOptions(runCommand), SECONDS_BY_DEFAULT)
   .action(run);
 
 async function run(options: RunOptions): Promise<void> {
-  const link = linkOf(options);
+  const links = linksOf(options);
   const game = await loadGame(options);
   const openAead = options.aead === 'real' ? await realAead() : null;
   const start = performance.now();
@@ -39,7 +39,7 @@ async function run(options: RunOptions): Promise<void> {
     name: nameOf(options),
     game,
     clients: options.clients,
-    link,
+    ...links,
     seconds: options.seconds,
     seed: options.seed,
     strict: options.strict,
@@ -82,7 +82,8 @@ function count(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-function linksText({ latency, jitter, loss, burst, rate, queue, duplicate, reorder }: RunOptions): string {
+function linksText({ preset, latency, jitter, loss, burst, rate, queue, duplicate, reorder }: RunOptions): string {
+  if (preset !== undefined) return `preset ${preset}`;
   const parts = [`${latency} ms +- ${jitter} ms one way`, `${loss} % loss`];
   if (burst !== undefined) parts[1] += ` in bursts of ${burst}`;
   if (rate !== undefined) parts.push(`${rate} Mbit/s${queue === undefined ? '' : ` with ${queue} ms of queue`}`);

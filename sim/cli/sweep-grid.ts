@@ -1,11 +1,11 @@
 /** The grid of a sweep: `--grid loss=0,1,5 --grid latency=20,60`, every value of each with every value of the others. */
 
 import { UsageError } from './command.ts';
-import { type NetworkOptions, SETTINGS } from './network-options.ts';
+import { type NetworkOptions, SETTINGS, type SettingName } from './network-options.ts';
 
 /** One setting and its values. */
 export interface Axis {
-  readonly name: keyof NetworkOptions;
+  readonly name: SettingName;
   readonly values: readonly number[];
 }
 
@@ -36,7 +36,7 @@ export function cellsOf(axes: readonly Axis[]): Partial<NetworkOptions>[] {
 
 function readAxis(text: string): Axis {
   const match = /^([a-z]+)=(.+)$/.exec(text);
-  const name = match?.[1] as keyof NetworkOptions | undefined;
+  const name = match?.[1] as SettingName | undefined;
   if (match === null || name === undefined || !(name in SETTINGS)) {
     throw new UsageError(
       `--grid ${text}: give a setting and its values, such as loss=0,1,5; there is ${Object.keys(SETTINGS).join(', ')}`,

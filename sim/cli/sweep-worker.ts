@@ -3,7 +3,7 @@
 import { parentPort } from 'node:worker_threads';
 import { runScenario } from '../scenario/scenario.ts';
 import { loadGame, nameOf } from './game-options.ts';
-import { linkOf } from './network-options.ts';
+import { linksOf } from './network-options.ts';
 import type { SweepAnswer, SweepTask } from './sweep-task.ts';
 
 const port = parentPort!;
@@ -18,7 +18,7 @@ async function answer(task: SweepTask): Promise<void> {
       name: nameOf(options),
       game: await loadGame(options),
       clients: options.clients,
-      link: linkOf(options),
+      ...linksOf(options),
       seconds: options.seconds,
       seed: options.seed,
       warn: (text) => void warnings.push(text),

@@ -13,7 +13,7 @@ import type { ChannelReport } from '../scenario/message-latencies.ts';
 import type { ScenarioReport } from '../scenario/scenario.ts';
 import { UsageError, whole } from './command.ts';
 import { addGameOptions, type GameOptions, loadGame } from './game-options.ts';
-import { addNetworkOptions, commandLineOf, linkOf, type NetworkOptions } from './network-options.ts';
+import { addNetworkOptions, commandLineOf, linksOf, type NetworkOptions } from './network-options.ts';
 import { cellsOf, readGrid } from './sweep-grid.ts';
 import type { SweepAnswer, SweepTask } from './sweep-task.ts';
 
@@ -62,7 +62,7 @@ async function sweep(options: SweepOptions): Promise<void> {
   await loadGame(options); // what is wrong with it is said once, before anything runs
   const tasks: SweepTask[] = [];
   for (const cell of cellsOf(axes)) {
-    linkOf({ ...options, ...cell });
+    linksOf({ ...options, ...cell });
     for (let repeat = 0; repeat < options.repeat; repeat++) {
       const seed = `${options.seed}/${repeat}`;
       tasks.push({ number: tasks.length, options: { ...gameOf(options), ...networkOf(options), ...cell, seed } });
@@ -122,7 +122,7 @@ function gameOf({ scenario, game, seconds, seed }: GameOptions): GameOptions {
 }
 
 function networkOf(options: NetworkOptions): NetworkOptions {
-  const { clients, latency, jitter, loss, burst, rate, queue, duplicate, reorder } = options;
+  const { preset, clients, latency, jitter, loss, burst, rate, queue, duplicate, reorder } = options;
   return {
     clients,
     latency,
@@ -130,6 +130,7 @@ function networkOf(options: NetworkOptions): NetworkOptions {
     loss,
     duplicate,
     reorder,
+    ...(preset === undefined ? {} : { preset }),
     ...(burst === undefined ? {} : { burst }),
     ...(rate === undefined ? {} : { rate }),
     ...(queue === undefined ? {} : { queue }),

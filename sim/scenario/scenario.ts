@@ -26,8 +26,10 @@ export interface Scenario {
   readonly game: SimulatedGame;
   /** Clients, each on a host of its own. */
   readonly clients: number;
-  /** Each way between the server and each client. */
+  /** From each client to the server, and back where `down` is not given. */
   readonly link: DirectionOptions;
+  /** From the server to each client. */
+  readonly down?: DirectionOptions;
   readonly seconds: number;
   readonly seed: string | number;
   /** See `WorldOptions.strict`. */
@@ -114,6 +116,7 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
   for (let index = 0; index < scenario.clients; index++) {
     const host = world.host(`client-${index}`);
     const engine = openEngine(world, host, warn, messages.client(BigInt(index + 1)));
+    if (scenario.down !== undefined) world.direction(server, host).configure(scenario.down);
     const token = () => mint(engine, game, privateKey, address, host.name, index);
     const begin = START_MICROS + world.streams.stream(`scenario/start/${host.name}`).below(START_SPREAD_MICROS);
     world.start(host, begin, async () => {

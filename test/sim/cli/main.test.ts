@@ -83,6 +83,9 @@ describe.skipIf(!built)(`sim command${built ? '' : ' (skipped: dist/sim/cli/main
     [['run', '--loss', '101'], 'give a number from 0 to 100'],
     [['run', '--clients', '-1'], 'give a whole number'],
     [['run', '--scenario', 'chess'], 'Allowed choices are arena'],
+    [['run', '--preset', 'pigeon'], 'Allowed choices are lan, fiber'],
+    [['run', '--preset', 'wifi', '--loss', '3'], 'leave --loss out, or the preset'],
+    [['presets', 'pigeon'], 'Allowed choices are lan, fiber'],
     [['run', '--game', './nowhere.js'], 'cannot be loaded'],
     [['run', '--game', fileURLToPath(new URL('../../../dist/sim/world/world.js', import.meta.url))], 'exports neither'],
     [['walk'], 'unknown command'],
@@ -110,6 +113,17 @@ describe.skipIf(!built)(`sim command${built ? '' : ' (skipped: dist/sim/cli/main
     expect(stderr).toMatch(/^sim: Error: planted/);
     expect(stderr).toContain('game.mjs');
     rmSync(dirname(game), { recursive: true });
+  });
+
+  it('runs a network by name, whose two ways differ, and lists those names with sources', () => {
+    const bloat = report(['run', '--preset', 'adsl-bufferbloat', '--clients', '2', '--seconds', '5']);
+    const of = (from: string, name: string) =>
+      bloat.channels.find((one: { from: string; channel: string }) => one.from === from && one.channel === name);
+    expect(of('server', 'state').arrived).toBeGreaterThan(2 * 4 * 50);
+    expect(of('clients', 'input').latencyMs.p50).toBeGreaterThan(20);
+    const { presets } = JSON.parse(sim(['presets', '--json']).stdout);
+    expect(presets.length).toBeGreaterThanOrEqual(10);
+    expect(sim(['presets', 'geo']).stdout).toContain('source: Michel et al.');
   });
 
   it('shows help with examples', () => {
