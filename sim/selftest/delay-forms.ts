@@ -73,6 +73,27 @@ export function overtaking(streams: Streams): Check[] {
   });
 }
 
+/** Exponential jitter of mean m: e^(-T / m) / 2, whatever the latency below it. */
+export function exponentialOvertaking(streams: Streams): Check[] {
+  return [0.2, 1, 2.5].map((gap) => {
+    const meanMicros = 200_000;
+    let overtaken = 0;
+    const arrivedAt = new Float64Array(2);
+    const options = { latencyMicros: 1_000, jitterMicros: meanMicros, jitterShape: 'exponential' } as const;
+    const bed = new Bed(streams, `exponential ${gap}`, options, (k, _, now) => {
+      arrivedAt[k] = now;
+    });
+    for (let pair = 0; pair < PAIRS; pair++) {
+      bed.send(0, 100);
+      bed.advance(bed.now + gap * meanMicros);
+      bed.send(1, 100);
+      bed.advance(bed.now + 40 * meanMicros);
+      if (arrivedAt[1]! < arrivedAt[0]!) overtaken++;
+    }
+    return share(`reordering, exponential, T = ${gap} m: share overtaken`, Math.exp(-gap) / 2, overtaken, PAIRS);
+  });
+}
+
 /** Order kept: the second is never first, and waits for that J (1 - T / J)^3 / 6 in the mean. */
 export function orderKept(streams: Streams): Check[] {
   return GAPS.flatMap((gap) => {

@@ -129,6 +129,29 @@ export function poissonExponential(streams: Streams): Check[] {
   });
 }
 
+/** Room for K in the system: (1 - rho) rho^K / (1 - rho^(K + 1)) are dropped. */
+export function finiteExponential(streams: Streams): Check[] {
+  return [
+    [0.7, 2],
+    [0.9, 5],
+    [1.3, 10],
+  ].map(([load, room]) => {
+    const stream = streams.stream(`selftest/mm1k/${room}`);
+    const dropped = new BatchMeans(PACKETS);
+    const bed = new Bed(streams, `M/M/1/K ${room}`, { ...LINE, queuePackets: room! - 1 }, () => {});
+    let at = 0;
+    for (let k = 0; k < PACKETS + WARM_UP; k++) {
+      at += (exponential(stream) * SERVICE_MICROS) / load!;
+      bed.advance(Math.floor(at));
+      const before = bed.direction.stats.dropped;
+      bed.send(k, Math.min(65_000, Math.round(exponential(stream) * BYTES)));
+      if (k >= WARM_UP) dropped.add(bed.direction.stats.dropped - before);
+    }
+    const expected = ((1 - load!) * load! ** room!) / (1 - load! ** (room! + 1));
+    return dropped.check(`M/M/1/${room}, load ${load}: share dropped`, expected);
+  });
+}
+
 /** N clients of equal tick and random phase: P(V > x), the formula of a game server's ingress (Roberts and Virtamo 1991). */
 export function periodicSources(streams: Streams): Check[] {
   return [

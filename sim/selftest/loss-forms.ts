@@ -111,6 +111,39 @@ export function chainMemory(streams: Streams): Check[] {
   });
 }
 
+/**
+ * Outages in time: bad for 1 / b in the mean, whatever is sent. Of two packets T apart, given that the first is lost, the
+ * second is lost with pi + (1 - pi) e^-(a + b)T.
+ */
+export function outages(streams: Streams): Check[] {
+  const meanMicros = 60_000;
+  const loss = 0.1;
+  const rate = 1 / meanMicros / (1 - loss); // a + b, since a = b loss / (1 - loss)
+  return [5_000, 40_000, 200_000].flatMap((apart) => {
+    const packets = 200_000;
+    const lost = new Uint8Array(packets).fill(1);
+    const model = { model: 'gilbert-elliott-time', loss, meanBurstMicros: meanMicros } as const;
+    const bed = new Bed(streams, `outages ${apart}`, { loss: model }, (k) => {
+      lost[k] = 0;
+    });
+    for (let k = 0; k < packets; k++) {
+      bed.advance(k * apart);
+      bed.send(k, 100);
+    }
+    bed.advance(bed.now);
+    const [shares, pairs] = [new BatchMeans(packets), new BatchMeans(packets - 1)];
+    for (const one of lost) shares.add(one);
+    for (let i = 0; i + 1 < packets; i++) pairs.add(lost[i]! * lost[i + 1]!);
+    return [
+      shares.check(`outages of 60 ms, a packet each ${apart} us: share lost`, loss),
+      pairs.check(
+        `outages of 60 ms, a packet each ${apart} us: share lost with the next`,
+        loss * (loss + (1 - loss) * Math.exp(-rate * apart)),
+      ),
+    ];
+  });
+}
+
 /** Copies are made of what was not lost, with their own probability. */
 export function copies(streams: Streams): Check[] {
   return [0.01, 0.2, 1].map((duplicate) => {

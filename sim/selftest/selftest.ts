@@ -7,7 +7,15 @@
 
 import { Streams } from '../world/streams.ts';
 import { type Check, Z_MAX } from './check.ts';
-import { bellJitter, heldBack, oneInstant, orderKept, overtaking, uniformJitter } from './delay-forms.ts';
+import {
+  bellJitter,
+  exponentialOvertaking,
+  heldBack,
+  oneInstant,
+  orderKept,
+  overtaking,
+  uniformJitter,
+} from './delay-forms.ts';
 import * as line from './line-forms.ts';
 import * as loss from './loss-forms.ts';
 import * as repair from './repair-forms.ts';
@@ -26,6 +34,7 @@ export const FORMS: readonly Form[] = [
   { name: 'bufferbloat', run: line.standingDelay },
   { name: 'M/D/1', run: line.poissonDeterministic },
   { name: 'M/M/1', run: line.poissonExponential },
+  { name: 'M/M/1/K', run: line.finiteExponential },
   { name: 'M/G/1', run: line.poissonGeneral },
   { name: 'N*D/D/1', run: line.periodicSources },
   { name: "Little's law", run: line.littlesLaw },
@@ -35,11 +44,13 @@ export const FORMS: readonly Form[] = [
   { name: 'Gilbert-Elliott loss', run: loss.chainLoss },
   { name: 'Gilbert-Elliott runs', run: loss.chainRuns },
   { name: 'Gilbert-Elliott memory', run: loss.chainMemory },
+  { name: 'outages in time', run: loss.outages },
   { name: 'bursts', run: loss.bursts },
   { name: 'duplication', run: loss.copies },
   { name: 'uniform jitter', run: uniformJitter },
   { name: 'bell jitter', run: bellJitter },
   { name: 'reordering', run: overtaking },
+  { name: 'exponential reordering', run: exponentialOvertaking },
   { name: 'order kept', run: orderKept },
   { name: 'one instant', run: oneInstant },
   { name: 'held back', run: heldBack },
