@@ -177,6 +177,11 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
     return this.#index;
   }
 
+  /** Whether the connection would outlive a change of our address: we have a connection id by which the server knows us then. */
+  get canRebind(): boolean {
+    return this.#endpoint.netcode.canRebind;
+  }
+
   /** Counters of the socket; live. */
   get socketStats(): Readonly<SocketStats> {
     return this.#socket.stats;

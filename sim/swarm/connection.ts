@@ -32,8 +32,8 @@ export class SwarmConnection {
   /** The network has healed: nobody says anything more. */
   #healed = false;
   #isToLeave = false;
-  /** Its address has changed. */
-  rebound = false;
+  /** Its address has changed, and the server has not noticed yet. */
+  #isLost = false;
 
   constructor(
     world: World,
@@ -81,13 +81,28 @@ export class SwarmConnection {
     }
   }
 
+  /** Its address has changed. */
+  rebound(): void {
+    this.#isLost = true;
+  }
+
+  /** The server has found it at another address. */
+  moved(): void {
+    this.#isLost = false;
+    if (this.#isToLeave) this.#leave();
+  }
+
   /** Nothing more is said from now on, and who is to leave leaves. */
   heal(): void {
     this.#healed = true;
-    const { ending } = this.#plan;
-    // A client finds out by silence that its address has changed: what it says until then, also a goodbye, is not heard.
-    if (ending === 'stay' || !this.isConnected || this.rebound) return;
+    if (this.#plan.ending === 'stay' || !this.isConnected) return;
     this.#isToLeave = true;
+    // A goodbye carries no id, and what is said to the old address is not heard: who is lost leaves once the server has found it.
+    if (!this.#isLost) this.#leave();
+  }
+
+  #leave(): void {
+    const { ending } = this.#plan;
     const act = (): void => {
       if (ending === 'close') void this.client!.close('enough');
       else if (ending === 'drain') void this.client!.close({ drain: true, drainMicros: DRAIN_MICROS });
@@ -96,9 +111,9 @@ export class SwarmConnection {
     this.#world.start(this.host, this.#world.now, act);
   }
 
-  /** Each side has heard that the other hears it: the client has the ids by which it is known at a new address. */
-  get isAcquainted(): boolean {
-    return this.isConnected && this.ends().every((stats) => stats.rttIsMeasured);
+  /** Nothing leads a server to a client at a new address but an id that it gave it before. The first payloads bring one. */
+  get canRebind(): boolean {
+    return this.isConnected && this.client!.canRebind;
   }
 
   /** Both sides know of it. */

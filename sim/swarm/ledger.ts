@@ -100,10 +100,13 @@ export class Ledger {
       const silent = this.#fates.indexOf(null);
       if (silent >= 0) this.#say(silent, `of ${this.sent} has no receipt`);
     }
-    // The end of a connection leaves what waits behind a hole: it had arrived, and was never handed over.
-    if (!settled && this.kind === 'reliableOrdered') return;
+    // 'delivered' says that the other side's engine has it. The end of a connection leaves what waits behind a hole in the order:
+    // it had arrived, and could not be handed over. The hole itself is a message that nobody was told had arrived.
+    let behindHole = false;
     for (let number = 0; number < this.sent; number++) {
-      if (this.#fates[number] === 'delivered' && this.#times[number] === 0 && !this.#wasOvertaken(number)) {
+      if (this.#times[number]! > 0) continue;
+      if (this.#fates[number] !== 'delivered') behindHole ||= !settled && this.kind === 'reliableOrdered';
+      else if (!behindHole && !this.#wasOvertaken(number)) {
         this.#say(number, "has the receipt 'delivered' and did not arrive");
       }
     }

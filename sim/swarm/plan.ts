@@ -50,8 +50,6 @@ export interface SwarmPlan {
 export const SWARM_MESSAGE_BYTES_MAX = 32_768;
 export const SWARM_CHANNELS = 8;
 const MILLI = 1_000;
-/** The client has the ids by then that it needs to be known at a new address. */
-const REBIND_MICROS_MIN: Micros = 400 * MILLI;
 const TICK_RATES: readonly number[] = [0, 20, 30, 60];
 const ENDINGS: readonly Ending[] = ['stay', 'stay', 'close', 'drain', 'server drains'];
 
@@ -86,7 +84,7 @@ function drawClient(stream: Stream, healsAt: Micros): ClientPlan {
   return {
     up: drawLink(stream, latencyMicros),
     down: drawLink(stream, latencyMicros),
-    rebindAt: half(stream) ? REBIND_MICROS_MIN + stream.below(healsAt) : null,
+    rebindAt: half(stream) ? stream.below(healsAt) : null,
     rebindAddress: half(stream),
     clientTickRateHz: TICK_RATES[stream.below(4)]!,
     beginsAt: MILLI + stream.below(20 * MILLI),

@@ -105,8 +105,8 @@ class SwarmRun {
   async play(): Promise<void> {
     for (const rebinding of this.#rebindings()) {
       await this.#world.run({ untilMicros: rebinding.at });
-      if (!rebinding.one.isAcquainted) continue; // a new address ends an attempt to connect
-      rebinding.one.rebound = true;
+      if (!rebinding.one.canRebind) continue; // a new address would be the end, also of an attempt to connect
+      rebinding.one.rebound();
       this.#world.rebind(rebinding.one.host, { address: rebinding.address });
     }
     await this.#world.run({ untilMicros: this.#plan.healsAt });
@@ -199,6 +199,7 @@ class SwarmRun {
       const of = (clientId: bigint): SwarmConnection => this.connections[Number(clientId) - 1]!;
       server.on('connect', (peer) => of(peer.clientId).connected(peer, engine));
       server.on('disconnect', (peer, reason) => of(peer.clientId).ended('server', reason));
+      server.on('path', (peer) => of(peer.clientId).moved());
       server.on('message', (peer, channel, message, tag) =>
         of(peer.clientId).toServer.hear(channel, message.copy(), tag),
       );

@@ -247,13 +247,18 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
     return this.#path.stored;
   }
 
+  /** Whether the server would know us at another address: we are connected and have an id of it. */
+  get canRebind(): boolean {
+    return this.#course.state === CLIENT_CONNECTED && this.#path.able;
+  }
+
   /**
    * Our address has changed or is about to (another network, another socket): tells the server with the next `transmit`,
    * under an id that nobody has seen, if there is one. `path` follows, or nothing when the server sees no change. False when
    * not connected or without an id.
    */
   rebind(now: Micros): boolean {
-    if (this.#course.state !== CLIENT_CONNECTED || !this.#path.able) return false;
+    if (!this.canRebind) return false;
     this.#path.begin(true, now);
     return true;
   }

@@ -121,8 +121,10 @@ describe('the ids of a client', () => {
     const bytes = new Uint8Array(20);
     expect(server.server.issueId(0, bytes, 5)).toBe(true);
     expect([bytes.slice(0, 5), bytes.slice(13)].every((part) => part.every((byte) => byte === 0))).toBe(true);
+    expect(client.client.canRebind).toBe(false);
     client.client.storeId(bytes, 5);
     expect(client.client.idsStored).toBe(1);
+    expect(client.client.canRebind).toBe(true);
     client.address = NEW_PORT;
     client.client.rebind(world.now);
     world.run(500_000);
@@ -130,6 +132,7 @@ describe('the ids of a client', () => {
     client.client.disconnect('closed', '', world.now);
     client.client.storeId(bytes, 5);
     expect(client.client.idsStored).toBe(0);
+    expect(client.client.canRebind).toBe(false);
     expect(client.client.rebind(world.now)).toBe(false);
   });
 });
