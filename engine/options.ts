@@ -15,9 +15,12 @@ export type Admission = undefined | void | true | string;
 
 /** Limits of memory; what is beyond waits or is refused, and nothing grows without end. */
 export interface MemoryOptions {
-  /** Messages that may wait to be sent to one peer. Default 1,024; `send` answers 'backlog-full' beyond. */
+  /**
+   * Messages that may wait to be sent to one peer, those of bulk channels and all others each on their own: a transfer takes no
+   * room from the game. Default 1,024; `send` answers 'backlog-full' beyond.
+   */
   readonly backlogMax?: number;
-  /** Bytes that may wait to be sent to one peer. Default 4 MiB; a single message may be longer when nothing else waits. */
+  /** Bytes that may wait, the same. Default 4 MiB; a single message may be longer when nothing else of its class waits. */
   readonly backlogBytesMax?: number;
   /** Bytes of messages that wait or are on their way, to all peers together. Default 256 MiB. */
   readonly sendMemoryBytesMax?: number;

@@ -83,8 +83,8 @@ export class ConnectionStats {
     this.inFlightBytes = flight.sent.inFlightBytes[c]!;
     this.pacingBytesPerSecond = controller.pacingBytesPerSecond[c]!;
     this.budgetBytesPerSecond = controller.budgetBytesPerSecond[c]!;
-    this.waitingMessages = outgoing.waiting[c]!;
-    this.waitingBytes = outgoing.waitingBytes[c]!;
+    this.waitingMessages = outgoing.backlog.messagesOf(c);
+    this.waitingBytes = outgoing.backlog.bytesOf(c);
     this.unsettledMessages = outgoing.unsettled[c]!;
     this.packetsSent = connections.packetsSent[c]!;
     this.packetsReceived = connections.packetsReceived[c]!;

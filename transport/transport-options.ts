@@ -7,9 +7,9 @@ import { WINDOW_BEFORE_HELLO } from './wire/frame-types.ts';
 
 export interface TransportOptions {
   readonly channels: ChannelSet;
-  /** Messages that may wait to be sent to one peer; a further one is refused. Default 1,024. */
+  /** Messages that may wait to be sent to one peer, of bulk channels and of all others each; a further one is refused. Default 1,024. */
   readonly backlogMax?: number;
-  /** Bytes that may wait to be sent to one peer. A single message may be longer when nothing else waits. Default 4 MiB. */
+  /** Bytes that may wait, the same. A single message may be longer when nothing else of its class waits. Default 4 MiB. */
   readonly backlogBytesMax?: number;
   /** Bytes of messages that wait or are on their way, to all peers. Default 256 MiB. */
   readonly sendMemoryBytesMax?: number;

@@ -46,7 +46,7 @@ export function bulk(): Load {
     const { pool, outgoing } = end.connections;
     const block = pool.take(BULK_BYTES);
     for (let c = 0; c < CONNECTIONS; c++) {
-      if (outgoing.waiting[c] === 0) end.sendBlock(c, BULK, block, BULK_BYTES, 0, now);
+      if (outgoing.backlog.messagesOf(c) === 0) end.sendBlock(c, BULK, block, BULK_BYTES, 0, now);
     }
     pool.release(block);
   };

@@ -268,6 +268,20 @@ describe('lanes and backlog', () => {
     expect(delays).toHaveLength(179);
   });
 
+  it('a transfer that is fed as long as it is taken takes no room from what is not bulk', () => {
+    const pair = new Pair({ backlogMax: 100, backlogBytesMax: 100_000 });
+    pair.latency(20 * MILLI);
+    while (pair.a.send(pair.now, BULK!, new Uint8Array(30_000)));
+    for (let n = 0; n < 100; n++) expect(pair.a.send(pair.now, UNRELIABLE!, numbered(n))).toBe(true);
+    expect(pair.a.send(pair.now, UNRELIABLE!, numbered(100))).toBe(false);
+    const { backlog } = pair.a.connections.outgoing;
+    expect([backlog.messagesOf(0), backlog.bytesOf(0)]).toEqual([103, 90_000 + 100 * numbered(0).length]);
+    pair.wake(pair.a);
+    pair.run(pair.now + 5_000_000);
+    expect([...pair.a.writable].sort()).toEqual([UNRELIABLE, BULK]);
+    expectIdle(pair);
+  });
+
   it('refuses beyond the backlog, and says when there is room again', () => {
     const pair = new Pair({ backlogMax: 10, backlogBytesMax: 100_000 });
     pair.latency(20 * MILLI);

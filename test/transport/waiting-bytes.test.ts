@@ -12,10 +12,10 @@ it.each([NEWEST, STATE])(
     const pair = new Pair();
     pair.latency(10_000);
     for (let i = 0; i < 3; i++) pair.a.send(pair.now, channel, new Uint8Array(100), { tag: channel === STATE ? 7 : 0 });
-    expect(pair.a.connections.outgoing.waitingBytes[0]).toBe(100);
+    expect(pair.a.connections.outgoing.backlog.bytesOf(0)).toBe(100);
     pair.wake(pair.a);
     pair.run(pair.now + 1_000_000);
-    expect(pair.a.connections.outgoing.waitingBytes[0]).toBe(0);
+    expect(pair.a.connections.outgoing.backlog.bytesOf(0)).toBe(0);
     expect(pair.b.received.length).toBe(1);
   },
 );

@@ -7,6 +7,7 @@
 import type { Micros } from '../../sys/api.ts';
 import type { BlockPool } from '../block-pool.ts';
 import { FRAGMENT_BYTES, ID_WINDOW, WINDOW_BEFORE_HELLO } from '../wire/frame-types.ts';
+import { Backlog } from './backlog.ts';
 import { Carried } from './carried.ts';
 import {
   type ChannelSet,
@@ -29,9 +30,9 @@ export interface OutgoingOptions {
   readonly channels: ChannelSet;
   /** Where the bytes of messages are. */
   readonly pool: BlockPool;
-  /** Messages that may wait for one connection. */
+  /** Messages that may wait for one connection, of transfers and of all else each. */
   readonly backlogMax: number;
-  /** Bytes that may wait for one connection; a single message may be longer when nothing else waits. */
+  /** Bytes that may wait, the same; a single message may be longer when nothing else of its class waits. */
   readonly backlogBytesMax: number;
 }
 
@@ -43,9 +44,9 @@ export class Outgoing {
   readonly large: LargeMessages;
   readonly carried: Carried = new Carried();
   readonly events: OutgoingEvents = new OutgoingEvents();
-  /** By connection: messages and bytes that have not been sent yet, messages that are not settled, messages with copies left. */
-  readonly waiting: Int32Array;
-  readonly waitingBytes: Float64Array;
+  /** Messages that have not been sent yet. */
+  readonly backlog: Backlog;
+  /** By connection: messages that are not settled, messages with copies left. */
   readonly unsettled: Int32Array;
   readonly copying: Int32Array;
   /** What the peer holds for our reliable fragments, and how much of that is in use. */
@@ -53,8 +54,6 @@ export class Outgoing {
   readonly windowUsed: Float64Array;
   /** Newest tick of a tick-input stream, -1: none. */
   readonly lastTick: Float64Array;
-  readonly #backlogMax: number;
-  readonly #backlogBytesMax: number;
   /** Streams that have refused a message. `add` to it when memory for one was refused before it could be queued. */
   readonly refusals: Refusals;
   readonly #keys: KeyIndex;
@@ -67,15 +66,12 @@ export class Outgoing {
     this.rings = new MessageRings(streams);
     this.lanes = new Lanes(connections, channels);
     this.large = new LargeMessages(pool);
-    this.waiting = new Int32Array(connections);
-    this.waitingBytes = new Float64Array(connections);
+    this.backlog = new Backlog(connections, options.backlogMax, options.backlogBytesMax);
     this.unsettled = new Int32Array(connections);
     this.copying = new Int32Array(connections);
     this.window = new Float64Array(connections).fill(WINDOW_BEFORE_HELLO);
     this.windowUsed = new Float64Array(connections);
     this.lastTick = new Float64Array(streams).fill(-1);
-    this.#backlogMax = options.backlogMax;
-    this.#backlogBytesMax = options.backlogBytesMax;
     this.refusals = new Refusals(streams);
     this.#keys = new KeyIndex(streams);
   }
@@ -100,11 +96,8 @@ export class Outgoing {
     const s = c * this.channels.count + channel;
     const { rings } = this;
     const kind = this.channels.kind[channel]!;
-    const bytes = this.waitingBytes[c]!;
-    const fits =
-      this.waiting[c]! < this.#backlogMax &&
-      (bytes === 0 || bytes + length <= this.#backlogBytesMax) &&
-      rings.reserve(s);
+    const bulk = this.channels.bulk[channel]!;
+    const fits = this.backlog.takes(c, bulk, length) && rings.reserve(s);
     const isLarge = length > FRAGMENT_BYTES;
     const large = fits && isLarge ? this.large.open(length) : NONE;
     if (!fits || (isLarge && large === NONE)) {
@@ -120,9 +113,7 @@ export class Outgoing {
     rings.queuedAt[slot] = now;
     if (ttlMicros > 0) rings.expiresAt[slot] = now + ttlMicros;
     if (kind === LATEST_STATE) this.#keys.set(s, tag, id);
-    this.waiting[c]!++;
-    // Not `bytes`: the message that this one replaces may have waited until now.
-    this.waitingBytes[c] = this.waitingBytes[c]! + length;
+    this.backlog.add(c, bulk, length);
     this.unsettled[c]!++;
     if (kind === TICK_INPUT) this.#dropOldInputs(c, s, channel, tag);
     this.lanes.wake(c, channel);
@@ -223,8 +214,8 @@ export class Outgoing {
     rings.state[slot] = state;
     if (before === WAITING) {
       rings.waiting[s]!--;
-      this.waiting[c]!--;
-      this.waitingBytes[c] = this.waitingBytes[c]! - rings.length[slot]!;
+      const { bulk, count } = this.channels;
+      this.backlog.remove(c, bulk[s - c * count]!, rings.length[slot]!);
     } else if (before === DUE || before === SKIP_DUE) rings.due[s]!--;
     if (state === DUE || state === SKIP_DUE) rings.due[s]!++;
   }
@@ -267,8 +258,7 @@ export class Outgoing {
       this.lastTick[s] = -1;
     }
     this.lanes.reset(c);
-    this.waiting[c] = 0;
-    this.waitingBytes[c] = 0;
+    this.backlog.reset(c);
     this.unsettled[c] = 0;
     this.copying[c] = 0;
     this.window[c] = WINDOW_BEFORE_HELLO;
@@ -277,15 +267,15 @@ export class Outgoing {
 
   /** Notes which of the channels that refused have room again: half of what may wait, and a quarter of the memory. */
   checkWritable(): void {
-    const { refusals, pool, rings } = this;
+    const { refusals, pool, rings, channels } = this;
     if (pool.heldBytes > pool.bytesMax * 0.75) return;
     for (let i = refusals.count - 1; i >= 0; i--) {
       const s = refusals.at(i);
-      const c = Math.floor(s / this.channels.count);
-      if (this.waiting[c]! > this.#backlogMax >> 1 || this.waitingBytes[c]! > this.#backlogBytesMax / 2) continue;
+      const c = Math.floor(s / channels.count);
+      if (!this.backlog.hasRoom(c, channels.bulk[s - c * channels.count]!)) continue;
       if (rings.isFull(s)) continue;
       refusals.removeAt(i);
-      this.events.writable(c, s - c * this.channels.count);
+      this.events.writable(c, s - c * channels.count);
     }
   }
 
