@@ -2,7 +2,9 @@
 
 export type { AimdOptions, AimdSource, AimdStats } from './link/aimd-source.ts';
 export type { Bottleneck, BottleneckOptions, BottleneckStats, QueueDiscipline } from './link/bottleneck.ts';
+export type { CbrOptions, CbrSource, CbrStats } from './link/cbr-source.ts';
 export type { Chance } from './link/chance.ts';
+export type { CorruptKind } from './link/corrupt.ts';
 export type { JitterShape } from './link/delay.ts';
 export type { DirectionOptions } from './link/direction-options.ts';
 export type { DirectionStats, LinkDirection } from './link/link.ts';
@@ -10,6 +12,7 @@ export type { BurstLoss, ChainLoss, LossModel } from './link/loss.ts';
 export type { ListLoss, TraceLoss } from './link/loss-by-list.ts';
 export type { FourStateLoss } from './link/loss-four-state.ts';
 export type { TimeLoss } from './link/loss-in-time.ts';
+export type { PolicerOptions } from './link/policer.ts';
 export type { WifiOptions } from './link/wifi-delay.ts';
 export type { ChannelReport } from './scenario/message-latencies.ts';
 export {

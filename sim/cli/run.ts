@@ -61,13 +61,22 @@ function table(report: ScenarioReport, options: RunOptions, wallSeconds: number)
     `links            ${linksText(options)}`,
     `virtual time     ${report.virtualSeconds} s in ${wallSeconds.toFixed(2)} s${speed}`,
     `packets sent     ${count(packetsSent)}`,
-    `packets dropped  ${count(packetsDropped)} (${share} %): lost ${count(dropped.lost)}, ` +
-      (options.rate === undefined ? '' : `queue full ${count(dropped.queueFull)}, `) +
-      `receive buffer full ${count(dropped.overflowed)}, nobody listening ${count(dropped.unheard)}`,
+    `packets dropped  ${count(packetsDropped)} (${share} %): ${causesText(dropped)}`,
     `one-way latency  p50 ${millisText(latencyMs.p50)}, p99 ${millisText(latencyMs.p99)}`,
     ...report.channels.map(channelText),
     `digest           ${report.digest}`,
   ].join('\n');
+}
+
+/** Why packets did not arrive; what only some links do is left out where it did not happen. */
+function causesText({ lost, queueFull, tooLarge, policed, overflowed, unheard }: ScenarioReport['dropped']): string {
+  const some = Object.entries({ 'queue full': queueFull, 'too large': tooLarge, policed });
+  return [
+    `lost ${count(lost)}`,
+    ...some.filter(([, packets]) => packets > 0).map(([cause, packets]) => `${cause} ${count(packets)}`),
+    `receive buffer full ${count(overflowed)}`,
+    `nobody listening ${count(unheard)}`,
+  ].join(', ');
 }
 
 function channelText({ channel, from, queued, arrived, latencyMs }: ChannelReport): string {

@@ -28,6 +28,11 @@ export const LANE_WIFI_BUSY_STEPS = 15;
 export const LANE_WIFI_SUSPENSION = 16;
 /** By the number of the packet at its queue. */
 export const LANE_RED = 17;
+export const LANE_CORRUPT = 18;
+export const LANE_CORRUPT_KIND = 19;
+export const LANE_CORRUPT_AMOUNT = 20;
+/** The bytes that corruption adds take this lane and the fifteen after it. */
+export const LANE_CORRUPT_BYTES = 21;
 
 const TWO_TO_32 = 0x1_0000_0000;
 

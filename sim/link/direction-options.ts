@@ -4,13 +4,22 @@
 
 import type { Micros } from '../../sys/api.ts';
 import { Bottleneck, checkBottleneck, type QueueDiscipline } from './bottleneck.ts';
+import { CORRUPT_KINDS, type CorruptKind, checkCorrupt } from './corrupt.ts';
 import { checkDelay, type JitterShape } from './delay.ts';
 import { checkLoss, type LossModel } from './loss.ts';
 import { checkInteger, checkProbability, DELAY_MICROS_MAX } from './option-checks.ts';
+import { checkPolicer, type PolicerOptions } from './policer.ts';
 import type { WifiOptions } from './wifi-delay.ts';
 
 /** What one direction does to packets, in the order in which they meet it. */
 export interface DirectionOptions {
+  /**
+   * Largest IP packet that gets through, 68 .. 65,535: what is larger than that with 28 bytes of headers is silently
+   * dropped, as in a tunnel whose messages about it are filtered. Default: no limit.
+   */
+  readonly mtuBytes?: number;
+  /** A rate above which datagrams are dropped, without a queue. Default: none. */
+  readonly policer?: PolicerOptions;
   /** Bits a second on the line, 1,000 .. 10^12. Default: no limit, and so no queue. */
   readonly rateBitsPerSecond?: number;
   /** Bytes that may wait for the line, overhead included; what finds it full is dropped. Default: 64 MiB. */
@@ -27,6 +36,10 @@ export interface DirectionOptions {
   readonly bottleneck?: Bottleneck;
   /** Probability that a packet is lost, 0 .. 1, each on its own; or a model of bursts. Default 0. */
   readonly loss?: number | LossModel;
+  /** Probability that a packet which is not lost arrives with other bytes. Cross traffic is left out. Default 0. */
+  readonly corrupt?: number;
+  /** What is done to it, each as often as the others. Default all: `flip`, `truncate`, `extend`, `splice`. */
+  readonly corruptKinds?: readonly CorruptKind[];
   /** One-way delay, 0 .. 60,000,000. Default 0. */
   readonly latencyMicros?: Micros;
   /**
@@ -58,13 +71,19 @@ export interface DirectionOptions {
   readonly duplicateDelayMicros?: Micros;
 }
 
+/** RFC 791: every module must be able to forward as much; and what fits in the length field. */
+const MTU_BYTES_MIN = 68;
+export const MTU_BYTES_MAX = 65_535;
 /** Longer than a tick at 60 Hz, so that the next packet of a game overtakes the one held back. */
 export const REORDER_MICROS = 20_000;
 
 /** Throws RangeError that names `whose` (`link a>b`) and the field when an option is out of its range. */
 export function checkDirection(whose: string, options: DirectionOptions): void {
   checkLoss(whose, options.loss ?? 0);
+  checkCorrupt(whose, options.corrupt ?? 0, options.corruptKinds ?? CORRUPT_KINDS);
   checkDelay(whose, options);
+  checkInteger(whose, 'mtuBytes', options.mtuBytes ?? MTU_BYTES_MAX, MTU_BYTES_MAX, MTU_BYTES_MIN);
+  if (options.policer !== undefined) checkPolicer(whose, options.policer);
   checkProbability(whose, 'reorder', options.reorder ?? 0);
   checkInteger(whose, 'reorderMicros', options.reorderMicros ?? REORDER_MICROS, DELAY_MICROS_MAX, 1);
   checkProbability(whose, 'duplicate', options.duplicate ?? 0);

@@ -3,7 +3,7 @@
  *
  * A packet passes the stages in this order, and the network (`transit.ts`) takes it from one to the next:
  *
- *     bottleneck (rate, queue)  ->  loss  ->  delay (latency, jitter)  ->  reorder  ->  duplicate
+ *     MTU  ->  policer  ->  bottleneck (rate, queue)  ->  loss  ->  corrupt  ->  delay  ->  reorder  ->  duplicate
  *
  * Loss comes after the queue, since what is lost in the air has used the line before it: else a lossy link would look
  * faster than it is. Copies are made last, so they cost no share of the line. Packet n of a direction asks its chance
@@ -13,22 +13,30 @@
 
 import type { Micros } from '../../sys/api.ts';
 import type { Streams } from '../world/streams.ts';
-import { Bottleneck } from './bottleneck.ts';
+import { Bottleneck, OVERHEAD_BYTES } from './bottleneck.ts';
 import { Chance } from './chance.ts';
+import { CORRUPT_KINDS, Corrupt } from './corrupt.ts';
 import { Delay } from './delay.ts';
-import { checkDirection, type DirectionOptions, REORDER_MICROS } from './direction-options.ts';
+import { checkDirection, type DirectionOptions, MTU_BYTES_MAX, REORDER_MICROS } from './direction-options.ts';
 import { Duplicate } from './duplicate.ts';
 import { Loss } from './loss.ts';
+import { Policer } from './policer.ts';
 import { Reorder } from './reorder.ts';
 
-/** Counters of one direction; `sent + duplicated = delivered + lost + dropped + under way` always. */
+/** Counters of one direction; `sent + duplicated = delivered + lost + dropped + tooLarge + policed + under way`. */
 export interface DirectionStats {
   sent: number;
   sentBytes: number;
+  /** Larger than its MTU. */
+  tooLarge: number;
+  /** By its policer. */
+  policed: number;
   /** By the queue of its bottleneck. */
   dropped: number;
   /** In the air. */
   lost: number;
+  /** Went on with other bytes than they had. */
+  corrupted: number;
   /** Copies that the network made. */
   duplicated: number;
   /** Reached their host, copies too. */
@@ -39,6 +47,10 @@ export interface DirectionStats {
 const INDEX_MAX = 0xffff_ffff;
 /** The answer of `cross` for a packet that is lost. */
 export const LOST = -1;
+/** Answers of `admit`. */
+export const ADMITTED = 0;
+export const TOO_LARGE = 1;
+export const POLICED = 2;
 
 /** One way of a link. */
 export class LinkDirection {
@@ -46,13 +58,27 @@ export class LinkDirection {
   readonly name: string;
   /** Its place in `Transit.directions`; stands for it in the digest. */
   readonly number: number;
-  readonly stats: DirectionStats = { sent: 0, sentBytes: 0, dropped: 0, lost: 0, duplicated: 0, delivered: 0 };
+  readonly stats: DirectionStats = {
+    sent: 0,
+    sentBytes: 0,
+    tooLarge: 0,
+    policed: 0,
+    dropped: 0,
+    lost: 0,
+    corrupted: 0,
+    duplicated: 0,
+    delivered: 0,
+  };
+  /** Damages the packets that its `kind` says, after `cross`. */
+  readonly corrupt: Corrupt;
 
   readonly #chance: Chance;
   readonly #loss: Loss;
   readonly #delay: Delay;
   readonly #reorder: Reorder;
   readonly #duplicate: Duplicate;
+  #mtuBytes = MTU_BYTES_MAX;
+  #policer: Policer | null = null;
   /** Its own queue, from the first rate on that it is given. */
   #own: Bottleneck | null = null;
   #shared: Bottleneck | null = null;
@@ -66,6 +92,7 @@ export class LinkDirection {
     this.#delay = new Delay(chance);
     this.#reorder = new Reorder(chance);
     this.#duplicate = new Duplicate(chance);
+    this.corrupt = new Corrupt(chance);
     this.configure(options);
   }
 
@@ -79,6 +106,13 @@ export class LinkDirection {
     this.#loss.configure(options.loss ?? 0);
     this.#reorder.configure(options.reorder ?? 0, options.reorderMicros ?? REORDER_MICROS);
     this.#duplicate.configure(options.duplicate ?? 0, options.duplicateDelayMicros ?? 0);
+    this.corrupt.configure(options.corrupt ?? 0, options.corruptKinds ?? CORRUPT_KINDS);
+    this.#mtuBytes = options.mtuBytes ?? MTU_BYTES_MAX;
+    if (options.policer === undefined) this.#policer = null;
+    else {
+      this.#policer ??= new Policer();
+      this.#policer.configure(options.policer);
+    }
     this.#shared = options.bottleneck ?? null;
     const { rateBitsPerSecond } = options;
     if (rateBitsPerSecond === undefined) this.#own?.open();
@@ -113,6 +147,18 @@ export class LinkDirection {
     if (index >= INDEX_MAX) throw new RangeError(`link ${this.name}: more than 2^32 packets in one direction`);
     this.stats.sentBytes += lengthBytes;
     return index;
+  }
+
+  /** Whether a packet that has entered at `now` may go on to the bottleneck: ADMITTED, or why not. */
+  admit(lengthBytes: number, now: Micros): number {
+    const bytes = lengthBytes + OVERHEAD_BYTES;
+    if (bytes > this.#mtuBytes) {
+      this.stats.tooLarge++;
+      return TOO_LARGE;
+    }
+    if (this.#policer === null || this.#policer.passes(bytes, now)) return ADMITTED;
+    this.stats.policed++;
+    return POLICED;
   }
 
   /** Packet `index` has the bottleneck, if any, behind it at `now`: when it arrives, or LOST. In the order of indices. */

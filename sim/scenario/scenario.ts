@@ -79,8 +79,12 @@ export interface ScenarioReport {
   readonly dropped: {
     /** In the air. */
     readonly lost: number;
-    /** At the full queue before a link's line. */
+    /** By the queue before a link's line. */
     readonly queueFull: number;
+    /** Larger than a link's MTU. */
+    readonly tooLarge: number;
+    /** By a policer. */
+    readonly policed: number;
     /** At a full receive buffer. */
     readonly overflowed: number;
     /** At a port that nobody listened on (any more). */
@@ -152,7 +156,7 @@ function mint(
 }
 
 function reportOf(scenario: Scenario, world: World, clientsFailed: number, messages: MessageLatencies): ScenarioReport {
-  const { sent, duplicated, lost, queueDropped, overflowed, unheard } = world.stats;
+  const { sent, duplicated, lost, queueDropped, tooLarge, policed, overflowed, unheard } = world.stats;
   return {
     scenario: scenario.name,
     seed: world.seed,
@@ -163,8 +167,8 @@ function reportOf(scenario: Scenario, world: World, clientsFailed: number, messa
     events: world.events,
     packetsSent: sent,
     packetsDuplicated: duplicated,
-    packetsDropped: lost + queueDropped + overflowed + unheard,
-    dropped: { lost, queueFull: queueDropped, overflowed, unheard },
+    packetsDropped: lost + queueDropped + tooLarge + policed + overflowed + unheard,
+    dropped: { lost, queueFull: queueDropped, tooLarge, policed, overflowed, unheard },
     latencyMs: { p50: millis(world.latency.quantile(0.5)), p99: millis(world.latency.quantile(0.99)) },
     channels: messages.report(),
   };

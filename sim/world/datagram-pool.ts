@@ -79,11 +79,13 @@ export class DatagramPool {
     return id;
   }
 
-  /** A second datagram that is equal to `id` in all that was given to it. Cost: the bytes. */
-  copy(id: number): number {
+  /**
+   * A second datagram that is equal to `id` in all that was given to it, with room for `roomBytes` more. Cost: the bytes.
+   */
+  copy(id: number, roomBytes = 0): number {
     const length = this.lengthBytes[id]!;
     const blank = this.source[id] !== NONE;
-    const made = blank ? this.takeBlank(length, this.source[id]!, this.mark[id]!) : this.#idFor(length);
+    const made = blank ? this.takeBlank(length, this.source[id]!, this.mark[id]!) : this.#idFor(length + roomBytes);
     if (!blank) {
       this.held++;
       this.lengthBytes[made] = length;
@@ -111,6 +113,31 @@ export class DatagramPool {
     const words = length & ~3;
     for (let i = 0; i < words; i += 4) to.setInt32(offset + i, from.getInt32(start + i, true), true);
     for (let i = words; i < length; i++) to.setUint8(offset + i, from.getUint8(start + i));
+  }
+
+  /** The datagram with room for `roomBytes` more behind its payload: `id`, or a larger one that has taken its place. */
+  withRoom(id: number, roomBytes: number): number {
+    if (this.lengthBytes[id]! + roomBytes <= CLASS_BYTES[this.#sizeClass[id]!]!) return id;
+    const made = this.copy(id, roomBytes);
+    this.release(id);
+    return made;
+  }
+
+  /** Where the payload of `id` lies, until the next `take` or `copy`: from `offsetOf(id)` on. */
+  arenaOf(id: number): DataView {
+    return this.#arenas[this.#sizeClass[id]!]!;
+  }
+
+  offsetOf(id: number): number {
+    return this.#block[id]! * CLASS_BYTES[this.#sizeClass[id]!]!;
+  }
+
+  /** The payload has been changed in place, and has `lengthBytes` now. */
+  changed(id: number, lengthBytes: number): void {
+    const arena = this.arenaOf(id);
+    const offset = this.offsetOf(id);
+    this.lengthBytes[id] = lengthBytes;
+    this.hash[id] = copyAndHash(arena, offset, arena, offset, lengthBytes);
   }
 
   /** Gives the id back. */

@@ -19,6 +19,9 @@ export const EVENT_QUEUE_DROP = 7;
 export const EVENT_DUPLICATED = 8;
 export const EVENT_REBOUND = 9;
 export const EVENT_MAPPED = 10;
+export const EVENT_TOO_LARGE = 11;
+export const EVENT_POLICED = 12;
+export const EVENT_CORRUPTED = 13;
 
 const TWO_TO_32 = 0x1_0000_0000;
 

@@ -8,27 +8,45 @@
 import { type Micros, NEVER } from '../../sys/api.ts';
 import { type AimdOptions, AimdSource } from '../link/aimd-source.ts';
 import { type Bottleneck, NO_PACKET, UNNUMBERED } from '../link/bottleneck.ts';
+import { type CbrOptions, CbrSource } from '../link/cbr-source.ts';
+import { EXTENSION_BYTES_MAX, INTACT } from '../link/corrupt.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import { NO_COPY } from '../link/duplicate.ts';
-import { LinkDirection, LOST } from '../link/link.ts';
-import { DatagramPool } from './datagram-pool.ts';
-import { Digest, EVENT_DELIVERED, EVENT_DUPLICATED, EVENT_LOST, EVENT_QUEUE_DROP, EVENT_SENT } from './digest.ts';
+import { ADMITTED, LinkDirection, LOST, TOO_LARGE } from '../link/link.ts';
+import { DatagramPool, NONE } from './datagram-pool.ts';
+import {
+  Digest,
+  EVENT_CORRUPTED,
+  EVENT_DELIVERED,
+  EVENT_DUPLICATED,
+  EVENT_LOST,
+  EVENT_POLICED,
+  EVENT_QUEUE_DROP,
+  EVENT_SENT,
+  EVENT_TOO_LARGE,
+} from './digest.ts';
 import type { Streams } from './streams.ts';
 import { DUE_ARRIVAL, DUE_DEPARTURE, Timeline } from './timeline.ts';
 
 /**
  * Counters of the whole network:
- * `sent + duplicated = delivered + lost + queueDropped + unheard + overflowed + under way`, always.
+ * `sent + duplicated = delivered + lost + queueDropped + tooLarge + policed + unheard + overflowed + under way`, always.
  */
 export interface NetworkStats {
   /** Datagrams that entered a direction. */
   sent: number;
   /** Copies that links made. */
   duplicated: number;
+  /** Larger than the MTU of a link. */
+  tooLarge: number;
+  /** Dropped by a policer. */
+  policed: number;
   /** Dropped by a queue before a line. */
   queueDropped: number;
   /** Lost in the air. */
   lost: number;
+  /** Went on with other bytes than they had; among those that were delivered, unheard or overflowed. */
+  corrupted: number;
   /** Put into a receive buffer, or taken by a source of cross traffic. */
   delivered: number;
   /** Arrived where no socket is bound, or at a mapping that its NAT does not have (any more). */
@@ -47,8 +65,11 @@ export class Transit {
   readonly stats: NetworkStats = {
     sent: 0,
     duplicated: 0,
+    tooLarge: 0,
+    policed: 0,
     queueDropped: 0,
     lost: 0,
+    corrupted: 0,
     delivered: 0,
     unheard: 0,
     overflowed: 0,
@@ -57,7 +78,7 @@ export class Transit {
   /** By their numbers. */
   readonly directions: LinkDirection[] = [];
   /** Cross traffic, by its numbers. */
-  readonly sources: AimdSource[] = [];
+  readonly sources: (AimdSource | CbrSource)[] = [];
 
   readonly #streams: Streams;
   /** By their numbers: those that a datagram has met. */
@@ -81,6 +102,13 @@ export class Transit {
     return made;
   }
 
+  /** As `addSource`, of packets at a constant rate. */
+  addCbrSource(name: string, options: CbrOptions): CbrSource {
+    const made = new CbrSource(this, name, this.sources.length, this.#streams.stream(`cbr/${name}`), options);
+    this.sources.push(made);
+    return made;
+  }
+
   /** Sends datagram `id`, whose payload and addresses are in the pool, into `direction` now. The id is ours from here. */
   send(direction: LinkDirection, id: number): void {
     const { pool } = this;
@@ -90,6 +118,11 @@ export class Transit {
     pool.index[id] = direction.enter(length);
     pool.sentAt[id] = now;
     this.stats.sent++;
+    const admission = direction.admit(length, now);
+    if (admission !== ADMITTED) {
+      this.#refuse(admission, id);
+      return;
+    }
     const bottleneck = direction.bottleneck;
     if (bottleneck === null) {
       const arrival = direction.cross(pool.index[id]!, now);
@@ -129,6 +162,14 @@ export class Transit {
     this.pool.release(id);
   }
 
+  #refuse(admission: number, id: number): void {
+    const tooLarge = admission === TOO_LARGE;
+    this.#mix(tooLarge ? EVENT_TOO_LARGE : EVENT_POLICED, id);
+    if (tooLarge) this.stats.tooLarge++;
+    else this.stats.policed++;
+    this.pool.release(id);
+  }
+
   /** Takes back what the queue has dropped of what waited in it. */
   #collectDropped(bottleneck: Bottleneck): void {
     for (let id = bottleneck.takeDropped(); id !== NO_PACKET; id = bottleneck.takeDropped()) this.#dropAtQueue(id);
@@ -141,15 +182,17 @@ export class Transit {
     this.pool.release(id);
   }
 
-  /** Datagram `id` is lost, or arrives at `arrival`, perhaps with a copy. */
-  #fly(direction: LinkDirection, id: number, arrival: Micros): void {
+  /** Datagram `sent` is lost, or arrives at `arrival`, perhaps with other bytes, perhaps with a copy. */
+  #fly(direction: LinkDirection, sent: number, arrival: Micros): void {
     const { pool, stats } = this;
     if (arrival === LOST) {
-      this.#mix(EVENT_LOST, id);
+      this.#mix(EVENT_LOST, sent);
       stats.lost++;
-      pool.release(id);
+      pool.release(sent);
       return;
     }
+    const kind = direction.corrupt.kind(pool.index[sent]!);
+    const id = kind === INTACT || pool.source[sent] !== NONE ? sent : this.#damage(direction, sent, kind);
     this.timeline.schedule(arrival, DUE_ARRIVAL, id);
     const extra = direction.copyExtraMicros(pool.index[id]!);
     if (extra === NO_COPY) return;
@@ -157,6 +200,19 @@ export class Transit {
     direction.stats.duplicated++;
     stats.duplicated++;
     this.timeline.schedule(arrival + extra, DUE_ARRIVAL, pool.copy(id));
+  }
+
+  /** The datagram with other bytes; it may have another number. Its bytes are its own, so nobody else sees them. */
+  #damage(direction: LinkDirection, sent: number, kind: number): number {
+    const { pool } = this;
+    const id = pool.withRoom(sent, EXTENSION_BYTES_MAX);
+    const length = pool.lengthBytes[id]!;
+    const left = direction.corrupt.damage(pool.index[id]!, kind, pool.arenaOf(id), pool.offsetOf(id), length);
+    pool.changed(id, left);
+    this.#mix(EVENT_CORRUPTED, id);
+    direction.stats.corrupted++;
+    this.stats.corrupted++;
+    return id;
   }
 
   #mix(kind: number, id: number): void {

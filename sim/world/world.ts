@@ -8,6 +8,7 @@
 import { type Micros, NEVER } from '../../sys/api.ts';
 import type { AimdOptions, AimdSource } from '../link/aimd-source.ts';
 import { Bottleneck, type BottleneckOptions } from '../link/bottleneck.ts';
+import type { CbrOptions, CbrSource } from '../link/cbr-source.ts';
 import { Chance } from '../link/chance.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import type { LinkDirection } from '../link/link.ts';
@@ -149,10 +150,23 @@ export class World {
    * taken or a number is out of its range.
    */
   aimdSource(name: string, options: AimdOptions): AimdSource {
+    this.#checkSourceName(name);
+    return this.#network.transit.addSource(name, options);
+  }
+
+  /**
+   * Cross traffic: packets at a constant rate, all the time or on and off. Throws RangeError when the name is taken or a
+   * number is out of its range.
+   */
+  cbrSource(name: string, options: CbrOptions): CbrSource {
+    this.#checkSourceName(name);
+    return this.#network.transit.addCbrSource(name, options);
+  }
+
+  #checkSourceName(name: string): void {
     if (this.#network.transit.sources.some((source) => source.name === name)) {
       throw new RangeError(`there is a source '${name}' already: names are unique`);
     }
-    return this.#network.transit.addSource(name, options);
   }
 
   /**

@@ -26,9 +26,32 @@ const EVERY_STAGE: DirectionOptions = {
   reorder: 0.05,
 };
 
+/** The other models of each stage. */
+const OTHER_MODELS: DirectionOptions = {
+  mtuBytes: 1_280,
+  policer: { rateBitsPerSecond: 4_000_000, burstBytes: 20_000 },
+  rateBitsPerSecond: 3_900_000,
+  queue: 'codel',
+  loss: { model: 'gilbert-elliott-time', loss: 0.05, meanBurstMicros: 20_000 },
+  corrupt: 0.05,
+  latencyMicros: 50_000,
+  jitterMicros: 10_000,
+  jitterShape: 'gamma',
+  wifi: { suspendEveryMicros: 2_000_000 },
+};
+const RED_AND_FOUR_STATES: DirectionOptions = {
+  rateBitsPerSecond: 4_000_000,
+  queueBytes: 50_000,
+  queue: 'red',
+  loss: { model: 'four-state', p13: 0.01, p31: 0.3, p23: 0.4, p32: 0.2, p14: 0.005 },
+  delayTableMicros: [0, 1_000, 50_000],
+};
+
 it.each([
   ['a link that delays and loses', PLAIN],
   ['every stage of a link', EVERY_STAGE],
+  ['the other models of its stages', OTHER_MODELS],
+  ['RED, four states and a table of delays', RED_AND_FOUR_STATES],
 ])('grows the heap by at most 16 bytes a packet over 100,000 packets through %s, turns included', async (_, link) => {
   const world = openWorld({ link });
   const [from, to] = [world.host('from'), world.host('to')];
