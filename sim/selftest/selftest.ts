@@ -19,7 +19,7 @@ import {
 import * as line from './line-forms.ts';
 import * as loss from './loss-forms.ts';
 import * as repair from './repair-forms.ts';
-import { conservation, mathis } from './traffic-forms.ts';
+import { conservation, mathis, tokenBucket } from './traffic-forms.ts';
 
 /** A closed form: its checks under one seed. Takes from 10 ms to a second. */
 export interface Form {
@@ -39,6 +39,7 @@ export const FORMS: readonly Form[] = [
   { name: 'N*D/D/1', run: line.periodicSources },
   { name: "Little's law", run: line.littlesLaw },
   { name: 'conservation', run: conservation },
+  { name: 'token bucket', run: tokenBucket },
   { name: 'AIMD', run: mathis },
   { name: 'independent loss', run: loss.independentLoss },
   { name: 'Gilbert-Elliott loss', run: loss.chainLoss },

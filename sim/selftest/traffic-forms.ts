@@ -37,6 +37,34 @@ export function conservation(streams: Streams): Check[] {
   });
 }
 
+/** Headers that a policer counts with each datagram. */
+const HEADER_BYTES = 28;
+
+/** Token bucket: of what comes without end, burst + rate * t passes in a time t, to the packet. */
+export function tokenBucket(streams: Streams): Check[] {
+  return [
+    [10, 1_000],
+    [100, 10_000],
+    [1_000, 100_000],
+  ].map(([burst, services]) => {
+    const bytes = 1_000;
+    const rateBitsPerSecond = 800_000; // a packet each 10 ms
+    const policer = { rateBitsPerSecond, burstBytes: burst! * bytes };
+    let passed = 0;
+    const bed = new Bed(streams, `policer ${burst}`, { policer }, () => {
+      passed++;
+    });
+    // Four offered for each that may pass, the last at the end of the time, and all of the burst at its begin.
+    for (let k = 0; k < burst!; k++) bed.send(k, bytes - HEADER_BYTES);
+    for (let k = 0; k <= 4 * services!; k++) {
+      bed.advance(k * 2_500);
+      bed.send(k, bytes - HEADER_BYTES);
+    }
+    bed.advance(bed.now);
+    return exact(`token bucket, burst ${burst}, ${services} at its rate: passed`, burst! + services!, passed);
+  });
+}
+
 const RTT_MICROS = 50_000;
 const SECOND_MICROS = 1_000_000;
 const PACKET_BYTES = 1_200;

@@ -13,8 +13,8 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   {
     name: 'a queue that holds one packet too few',
     file: `${LINK}bottleneck.js`,
-    find: 'stats.bytesNow + bytes > this.#queueBytes',
-    replace: 'stats.bytesNow + bytes >= this.#queueBytes',
+    find: 'return stats.bytesNow + bytes <= this.#queueBytes',
+    replace: 'return stats.bytesNow + bytes < this.#queueBytes',
     form: 'D/D/1 drop onset',
   },
   {
@@ -90,16 +90,23 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   {
     name: 'packets dropped by a queue that are never given back',
     file: 'sim/world/transit.js',
-    find: 'this.stats.queueDropped++;\n        pool.release(id);',
+    find: 'this.stats.queueDropped++;\n        this.pool.release(id);',
     replace: 'this.stats.queueDropped++;',
     form: "Little's law",
   },
   {
     name: 'drops that the direction does not count',
     file: 'sim/world/transit.js',
-    find: 'direction.stats.dropped++;',
+    find: 'this.directions[this.pool.direction[id]].stats.dropped++;',
     replace: '',
     form: 'conservation',
+  },
+  {
+    name: 'a policer that keeps the last byte back',
+    file: `${LINK}policer.js`,
+    find: 'needed > this.#tokens',
+    replace: 'needed >= this.#tokens',
+    form: 'token bucket',
   },
   {
     name: 'cross traffic that hardly yields',
