@@ -37,6 +37,8 @@ export interface ChannelReport {
 const IN_TURN: readonly string[] = ['reliableOrdered', 'reliableUnordered', 'tickInput', 'requests'];
 /** The last messages of one stream that may still arrive; what is older has been lost, or counts as that. */
 const RECENT = 1_024;
+/** And so is what may be lost and has not come by then. */
+const LOST_AFTER_MICROS: Micros = 5_000_000;
 /** Latencies are exact below 8 ms and within 1/4,096 above. */
 const LATENCY_SUB_BITS = 12;
 
@@ -173,6 +175,7 @@ class Stream {
   queued(hash: number, now: Micros): void {
     const slot = this.#next++ & (RECENT - 1);
     if (this.#next - this.#oldest > RECENT) this.#oldest++;
+    if (!this.#tally.inTurn) this.#forgetBefore(now - LOST_AFTER_MICROS);
     this.#hashes[slot] = hash;
     this.#times[slot] = now;
     this.#open[slot] = 1;
@@ -186,12 +189,17 @@ class Stream {
       const slot = number & (RECENT - 1);
       if (this.#open[slot] === 0 || this.#hashes[slot] !== hash) continue;
       if (count++ === 0) found = slot;
+      if (count === 2 || this.#tally.inTurn) break;
     }
-    if (count === 1 || (count > 1 && this.#tally.inTurn)) {
-      this.#tally.latencies.add(now - this.#times[found]!);
-      this.#open[found] = 0;
-      while (this.#oldest < this.#next && this.#open[this.#oldest & (RECENT - 1)] === 0) this.#oldest++;
-    }
+    if (count !== 1) return; // unknown, or one of several
+    this.#tally.latencies.add(now - this.#times[found]!);
+    this.#open[found] = 0;
+    while (this.#oldest < this.#next && this.#open[this.#oldest & (RECENT - 1)] === 0) this.#oldest++;
+  }
+
+  /** What was sent before `time` and has not come is lost: it is not looked at any more. */
+  #forgetBefore(time: Micros): void {
+    while (this.#oldest < this.#next && this.#times[this.#oldest & (RECENT - 1)]! < time) this.#oldest++;
   }
 }
 

@@ -81,29 +81,25 @@ export function congestionTests(test: WorkbenchTest): void {
     expect(way.socket.receive()).toBe(0);
   });
 
-  test.needing(
-    ['congestion', 'cpu'],
-    'uses less than 1 % of a CPU while it waits for a blocked way out',
-    async (workbench) => {
-      const way = await workbench.congest({ txSlots: TX_SLOTS, sendBufferBytes: 8192 });
-      fill(way.socket, () => way.receiver.localAddress);
-      const poller = workbench.openPoller();
-      poller.add(way.socket, 5, WRITABLE);
-      await workbench.settle(poller, SILENCE_MICROS); // compiles what is about to be measured
-      const { clock } = workbench.sys;
-      const start = clock.now();
-      const before = process.cpuUsage();
-      let wakes = 0;
-      for (let left = 1_000_000; left > 0; left = start + 1_000_000 - clock.now()) {
-        await workbench.settle(poller, left);
-        wakes++;
-      }
-      const used = process.cpuUsage(before);
-      const share = (used.user + used.system) / (clock.now() - start);
-      expect(wakes).toBeLessThan(20);
-      expect(share).toBeLessThan(0.01);
-    },
-  );
+  test.needing(['congestion', 'cpu'], 'waits for a blocked way out and does not spin', async (workbench) => {
+    const way = await workbench.congest({ txSlots: TX_SLOTS, sendBufferBytes: 8192 });
+    fill(way.socket, () => way.receiver.localAddress);
+    const poller = workbench.openPoller();
+    poller.add(way.socket, 5, WRITABLE);
+    await workbench.settle(poller, SILENCE_MICROS); // compiles what is about to be measured
+    const { clock } = workbench.sys;
+    const start = clock.now();
+    const before = process.cpuUsage();
+    let wakes = 0;
+    for (let left = 1_000_000; left > 0; left = start + 1_000_000 - clock.now()) {
+      await workbench.settle(poller, left);
+      wakes++;
+    }
+    const used = process.cpuUsage(before);
+    const share = (used.user + used.system) / (clock.now() - start);
+    expect(wakes).toBeLessThan(20);
+    expect(share).toBeLessThan(0.1); // about 0.002 by itself, 1 for a loop; compilers and collectors work beside it
+  });
 }
 
 /** Appends numbered datagrams and flushes until the kernel takes nothing more and `tx` is full; returns how many. */
