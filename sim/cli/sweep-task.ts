@@ -1,8 +1,8 @@
-/** What the sweep and its workers say to each other. */
+/** A run of a sweep: what is asked of a worker, what it answers, and what is written down. */
 
 import type { ScenarioReport } from '../scenario/scenario.ts';
 import type { GameOptions } from './game-options.ts';
-import type { NetworkOptions } from './network-options.ts';
+import { commandLineOf, type NetworkOptions } from './network-options.ts';
 
 /** A run: one cell of the grid under one seed. */
 export interface SweepTask {
@@ -12,5 +12,22 @@ export interface SweepTask {
 }
 
 export type SweepAnswer =
-  | { readonly number: number; readonly report: ScenarioReport; readonly warnings: readonly string[] }
+  | { readonly number: number; readonly report: ScenarioReport }
   | { readonly number: number; readonly error: string };
+
+/** One run of a sweep: a line of the file that `--out` names. */
+export interface SweepRecord {
+  readonly schema: 'tickwire-sweep/1';
+  /** What this cell sets. */
+  readonly cell: Partial<NetworkOptions>;
+  readonly seed: string;
+  /** Repeats this run alone. */
+  readonly command: string;
+  readonly report: ScenarioReport;
+}
+
+/** The command that repeats a run alone. */
+export function commandOf({ options }: SweepTask): string {
+  const game = options.game === undefined ? `--scenario ${options.scenario}` : `--game ${options.game}`;
+  return `npm run sim -- run ${game} ${commandLineOf(options)} --seconds ${options.seconds} --seed ${options.seed}`;
+}

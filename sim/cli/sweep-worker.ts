@@ -1,4 +1,7 @@
-/** One worker of `sim sweep`: runs what it is told, one run after the other, each in a world of its own. */
+/**
+ * One worker of `sim sweep`: runs what it is told, one run after the other, each in a world of its own. Clients that could
+ * not connect are counted in the report; the command in a run's record prints why.
+ */
 
 import { parentPort } from 'node:worker_threads';
 import { runScenario } from '../scenario/scenario.ts';
@@ -13,7 +16,6 @@ async function answer(task: SweepTask): Promise<void> {
   const { number, options } = task;
   let answer: SweepAnswer;
   try {
-    const warnings: string[] = [];
     const report = await runScenario({
       name: nameOf(options),
       game: await loadGame(options),
@@ -21,9 +23,8 @@ async function answer(task: SweepTask): Promise<void> {
       ...linksOf(options),
       seconds: options.seconds,
       seed: options.seed,
-      warn: (text) => void warnings.push(text),
     });
-    answer = { number, report, warnings };
+    answer = { number, report };
   } catch (error) {
     answer = { number, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }

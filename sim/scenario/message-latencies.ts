@@ -9,7 +9,7 @@
 
 import type { MessageTap, TappedChannel } from '../../engine/message-tap.ts';
 import type { Micros } from '../../sys/api.ts';
-import { LatencyHistogram } from '../world/latency-histogram.ts';
+import { LatencyHistogram, millisOf } from '../world/latency-histogram.ts';
 
 /** Who sent it. */
 export type Side = 'server' | 'clients';
@@ -139,7 +139,7 @@ class Tally {
 
   report(): ChannelReport {
     const { latencies } = this;
-    const at = (share: number): number | null => millis(latencies.quantile(share));
+    const at = (share: number): number | null => millisOf(latencies.quantile(share));
     return {
       channel: this.#channel.name,
       kind: this.#channel.kind,
@@ -147,7 +147,7 @@ class Tally {
       queued: this.queued,
       arrived: this.arrived,
       latencyMs: {
-        mean: millis(latencies.meanMicros),
+        mean: millisOf(latencies.meanMicros),
         p50: at(0.5),
         p95: at(0.95),
         p99: at(0.99),
@@ -208,8 +208,4 @@ function hashOf(bytes: Uint8Array, offset: number, length: number): number {
   let hash = 0x811c_9dc5 ^ length;
   for (let i = 0; i < length; i++) hash = Math.imul(hash ^ bytes[offset + i]!, 0x0100_0193);
   return hash;
-}
-
-function millis(micros: Micros | null): number | null {
-  return micros === null ? null : Math.round(micros) / 1000;
 }

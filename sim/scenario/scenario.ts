@@ -3,9 +3,9 @@
  */
 
 import type { GameModule, Host } from '../../engine/host.ts';
-import type { Micros } from '../../sys/api.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import { openEngine } from '../world/engine-host.ts';
+import { millisOf } from '../world/latency-histogram.ts';
 import type { AeadFactory } from '../world/sim-sys.ts';
 import { World } from '../world/world.ts';
 import { type ChannelReport, MessageLatencies } from './message-latencies.ts';
@@ -169,11 +169,7 @@ function reportOf(scenario: Scenario, world: World, clientsFailed: number, messa
     packetsDuplicated: duplicated,
     packetsDropped: lost + queueDropped + tooLarge + policed + overflowed + unheard,
     dropped: { lost, queueFull: queueDropped, tooLarge, policed, overflowed, unheard },
-    latencyMs: { p50: millis(world.latency.quantile(0.5)), p99: millis(world.latency.quantile(0.99)) },
+    latencyMs: { p50: millisOf(world.latency.quantile(0.5)), p99: millisOf(world.latency.quantile(0.99)) },
     channels: messages.report(),
   };
-}
-
-function millis(micros: Micros | null): number | null {
-  return micros === null ? null : micros / 1000;
 }

@@ -8,7 +8,7 @@
 import type { Micros } from '../../sys/api.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import type { LinkDirection } from '../link/link.ts';
-import type { Stream, Streams } from '../world/streams.ts';
+import type { Streams } from '../world/streams.ts';
 import { DUE_ARRIVAL, DUE_DEPARTURE } from '../world/timeline.ts';
 import { Transit } from '../world/transit.ts';
 
@@ -55,20 +55,5 @@ export class Bed {
   get inSystem(): number {
     const { queue } = this.direction;
     return queue === null ? 0 : queue.stats.entered - queue.stats.departed;
-  }
-}
-
-/** An exponential time of mean 1: exact, by comparing uniform numbers only (von Neumann 1951). */
-export function exponential(stream: Stream): number {
-  for (let whole = 0; ; whole++) {
-    const first = stream.double();
-    let last = first;
-    let runs = 1;
-    for (; ; runs++) {
-      const next = stream.double();
-      if (next >= last) break;
-      last = next;
-    }
-    if (runs % 2 === 1) return whole + first;
   }
 }

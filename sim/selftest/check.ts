@@ -21,7 +21,7 @@ export const Z_MAX = 4;
 /** The z of an exact number that is not met. */
 export const Z_WRONG = 1e9;
 /** Batches of a mean whose values hang together: enough for a scatter within a tenth. */
-export const BATCHES = 100;
+const BATCHES = 100;
 
 /** A number that must be met exactly. */
 export function exact(name: string, expected: number, simulated: number): Check {

@@ -1,8 +1,9 @@
 /** Closed forms of a line and the queue before it: D/D/1 to N*D/D/1. */
 
 import type { Stream, Streams } from '../world/streams.ts';
-import { Bed, exponential } from './bed.ts';
-import { BATCHES, BatchMeans, type Check, exact, share } from './check.ts';
+import { Bed } from './bed.ts';
+import { BatchMeans, type Check, exact, share } from './check.ts';
+import { exponential } from './exponential.ts';
 
 /** A packet of 1,000 bytes in all takes 1 s of this line: microseconds are then fine enough for any distribution. */
 const RATE = 8_000;
@@ -227,7 +228,7 @@ function meanWait(
   expected: number,
 ): Check {
   const stream = streams.stream(`selftest/${name}`);
-  const waits = new BatchMeans(PACKETS, BATCHES);
+  const waits = new BatchMeans(PACKETS);
   const sizes = new Int32Array(PACKETS + WARM_UP);
   const bed = new Bed(streams, name, LINE, (k, sentAt, now) => {
     if (k >= WARM_UP) waits.add((now - sentAt) / SERVICE_MICROS - sizes[k]! / BYTES);

@@ -72,3 +72,8 @@ export class LatencyHistogram {
     this.#counts = counts;
   }
 }
+
+/** Milliseconds to the microsecond, for reports; null stays null. */
+export function millisOf(micros: Micros | null): number | null {
+  return micros === null ? null : Math.round(micros) / 1000;
+}

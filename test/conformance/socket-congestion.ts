@@ -11,6 +11,9 @@ import { numbered, numbersOf, PATIENCE_MICROS, SILENCE_MICROS, upTo } from './wo
 const FLUSHES_MAX = 200;
 /** Few and small enough that an unprivileged receive buffer (416 KiB with the kernel's overhead) holds all of them. */
 const TX_SLOTS = 32;
+const CPU_SHARE_MAX = 0.01;
+/** Seconds that are looked at until one is calm. */
+const SPANS_MAX = 5;
 const SIZE_BYTES = 600;
 
 export function congestionTests(test: WorkbenchTest): void {
@@ -81,25 +84,33 @@ export function congestionTests(test: WorkbenchTest): void {
     expect(way.socket.receive()).toBe(0);
   });
 
-  test.needing(['congestion', 'cpu'], 'waits for a blocked way out and does not spin', async (workbench) => {
-    const way = await workbench.congest({ txSlots: TX_SLOTS, sendBufferBytes: 8192 });
-    fill(way.socket, () => way.receiver.localAddress);
-    const poller = workbench.openPoller();
-    poller.add(way.socket, 5, WRITABLE);
-    await workbench.settle(poller, SILENCE_MICROS); // compiles what is about to be measured
-    const { clock } = workbench.sys;
-    const start = clock.now();
-    const before = process.cpuUsage();
-    let wakes = 0;
-    for (let left = 1_000_000; left > 0; left = start + 1_000_000 - clock.now()) {
-      await workbench.settle(poller, left);
-      wakes++;
-    }
-    const used = process.cpuUsage(before);
-    const share = (used.user + used.system) / (clock.now() - start);
-    expect(wakes).toBeLessThan(20);
-    expect(share).toBeLessThan(0.1); // about 0.002 by itself, 1 for a loop; compilers and collectors work beside it
-  });
+  test.needing(
+    ['congestion', 'cpu'],
+    'uses less than 1 % of a CPU while it waits for a blocked way out',
+    async (workbench) => {
+      const way = await workbench.congest({ txSlots: TX_SLOTS, sendBufferBytes: 8192 });
+      fill(way.socket, () => way.receiver.localAddress);
+      const poller = workbench.openPoller();
+      poller.add(way.socket, 5, WRITABLE);
+      await workbench.settle(poller, SILENCE_MICROS); // compiles what is about to be measured
+      const { clock } = workbench.sys;
+      // V8's compilers and collectors work now and then beside us: of some spans the calmest is the poller's own.
+      let share = 1;
+      for (let span = 0; span < SPANS_MAX && share >= CPU_SHARE_MAX; span++) {
+        const start = clock.now();
+        const before = process.cpuUsage();
+        let wakes = 0;
+        for (let left = 1_000_000; left > 0; left = start + 1_000_000 - clock.now()) {
+          await workbench.settle(poller, left);
+          wakes++;
+        }
+        const used = process.cpuUsage(before);
+        share = (used.user + used.system) / (clock.now() - start);
+        expect(wakes).toBeLessThan(20);
+      }
+      expect(share).toBeLessThan(CPU_SHARE_MAX);
+    },
+  );
 }
 
 /** Appends numbered datagrams and flushes until the kernel takes nothing more and `tx` is full; returns how many. */

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { LinkDirection, LOST } from '../../../sim/link/link.ts';
 import type { LossModel } from '../../../sim/link/loss.ts';
 import { Streams } from '../../../sim/world/streams.ts';
+import { count, runsOf } from './fates.ts';
 
 const PACKETS = 400_000;
 
@@ -126,22 +127,8 @@ function fatesOf(loss: LossModel, gap = 1_000): boolean[] {
   return Array.from({ length: PACKETS }, (_, index) => link.cross(link.enter(100), index * gap) === LOST);
 }
 
-function count(fates: readonly boolean[]): number {
-  return fates.filter(Boolean).length;
-}
-
 /** Shares of losses in `parts` equal parts. */
 function batchesOf(fates: readonly boolean[], parts: number): number[] {
   const size = fates.length / parts;
   return Array.from({ length: parts }, (_, i) => count(fates.slice(i * size, (i + 1) * size)) / size);
-}
-
-function runsOf(fates: readonly boolean[]): number[] {
-  const runs: number[] = [];
-  fates.forEach((lost, index) => {
-    if (!lost) return;
-    if (index > 0 && fates[index - 1]) runs[runs.length - 1]!++;
-    else runs.push(1);
-  });
-  return runs;
 }

@@ -6,6 +6,7 @@ import type { DirectionOptions } from '../../../sim/link/direction-options.ts';
 import { LinkDirection } from '../../../sim/link/link.ts';
 import { type ChainLoss, Loss, type LossModel } from '../../../sim/link/loss.ts';
 import { Streams } from '../../../sim/world/streams.ts';
+import { count, runsOf } from './fates.ts';
 
 const PACKETS = 400_000;
 
@@ -128,19 +129,4 @@ function lossOf(model: LossModel): Loss {
 function fatesOf(model: LossModel): boolean[] {
   const loss = lossOf(model);
   return Array.from({ length: PACKETS }, (_, index) => loss.loses(index, 0));
-}
-
-function count(fates: readonly boolean[]): number {
-  return fates.filter(Boolean).length;
-}
-
-/** Lengths of the runs of losses. */
-function runsOf(fates: readonly boolean[]): number[] {
-  const runs: number[] = [];
-  fates.forEach((lost, index) => {
-    if (!lost) return;
-    if (index > 0 && fates[index - 1]) runs[runs.length - 1]!++;
-    else runs.push(1);
-  });
-  return runs;
 }
