@@ -20,6 +20,8 @@ export class Lanes {
   readonly #weight: Uint16Array;
   readonly #words: number;
   readonly #count: number;
+  /** Whether no other lane of its priority was ready when `next` chose. */
+  alone = false;
   /** One bit a lane that has something to send, by rank. */
   readonly #ready: Int32Array;
   /** Lanes that wait for the pacer. */
@@ -117,7 +119,8 @@ export class Lanes {
       if (bits === 0) continue;
       const first = (word << 5) + 31 - Math.clz32(bits & -bits);
       const end = this.#groupEnd[first]!;
-      return this.#channelAt[end === first + 1 ? first : this.#leastPass(c, first, end)]!;
+      this.alone = end === first + 1;
+      return this.#channelAt[this.alone ? first : this.#leastPass(c, first, end)]!;
     }
     return -1;
   }
@@ -132,9 +135,11 @@ export class Lanes {
 
   #leastPass(c: number, first: number, end: number): number {
     let best = first;
+    this.alone = true;
     for (let rank = first + 1; rank < end; rank++) {
       const word = rank >> 5;
       if ((((this.#ready[c * this.#words + word]! & ~this.#held[word]!) >>> (rank & 31)) & 1) === 0) continue;
+      this.alone = false;
       if (this.#pass[c * this.#count + rank]! < this.#pass[c * this.#count + best]!) best = rank;
     }
     return best;

@@ -63,10 +63,16 @@ export class Packer {
     const { lanes } = this.#outgoing;
     lanes.begin(bulk);
     for (let channel = lanes.next(c); channel >= 0; channel = lanes.next(c)) {
-      const put = this.#putNext(c, channel, now);
+      let bytes = 0;
+      let put = 0;
+      // Alone in its priority a lane goes on until it has nothing more: nobody's turn comes between.
+      do {
+        put = this.#putNext(c, channel, now);
+        if (put > 0) bytes += put;
+      } while (put > 0 && lanes.alone);
+      if (bytes > 0) lanes.charge(c, channel, bytes);
       if (put === NO_ROOM) return;
       if (put === HELD) lanes.hold(channel);
-      else lanes.charge(c, channel, put);
     }
   }
 
