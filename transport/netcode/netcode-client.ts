@@ -18,7 +18,7 @@ import { checkWhole } from '../config-error.ts';
 import type { DisconnectCode, Endpoint } from '../endpoint.ts';
 import { ClientCourse } from './client-course.ts';
 import { ClientPackets } from './client-packets.ts';
-import { ClientPath } from './client-path.ts';
+import { CAUSE_MOVED, CAUSE_UNHEARD, ClientPath } from './client-path.ts';
 import {
   CLIENT_CONNECTED,
   CLIENT_DENIED,
@@ -259,8 +259,23 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
    */
   rebind(now: Micros): boolean {
     if (!this.canRebind) return false;
-    this.#path.begin(true, now);
+    this.#path.begin(CAUSE_MOVED, now);
     return true;
+  }
+
+  /**
+   * The server is heard, but what we send seems not to reach it: asks it where it sees us, as after silence, until it answers. False
+   * when not connected, without an id, or while an attempt runs.
+   */
+  seek(now: Micros): boolean {
+    if (!this.canRebind || this.#path.attempting) return false;
+    this.#path.begin(CAUSE_UNHEARD, now);
+    return true;
+  }
+
+  /** Whether the server is being told where we are, and has not answered. */
+  get isRebinding(): boolean {
+    return this.#path.attempting;
   }
 
   /** When we have to send again. A payload stands for a keep-alive. */
