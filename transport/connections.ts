@@ -11,7 +11,7 @@
 
 import type { DatagramBatch, Micros, Rng } from '../sys/api.ts';
 import { BlockPool } from './block-pool.ts';
-import type { ChannelSet } from './channel/channel-set.ts';
+import { type ChannelSet, checkMessage } from './channel/channel-set.ts';
 import { Incoming, MALFORMED, type MessageSink, TAKEN, VIOLATION } from './channel/incoming.ts';
 import { Outgoing } from './channel/outgoing.ts';
 import type { OutgoingSink } from './channel/outgoing-events.ts';
@@ -186,7 +186,7 @@ export class Connections implements FrameTaker {
 
   /**
    * Queues a message that lies in `block` of `pool`, whose user the caller stays. False when too much waits; `writable`
-   * follows then. Arguments as in `Outgoing.enqueue`.
+   * follows then. Arguments as in `Outgoing.enqueue`. Throws RangeError for a length or a tag that the channel cannot have.
    */
   send(
     c: number,
@@ -198,6 +198,7 @@ export class Connections implements FrameTaker {
     ttlMicros: number,
     now: Micros,
   ): boolean {
+    checkMessage(this.channels, channel, length, tag, this.pool.sizeOf(block));
     if (!this.outgoing.enqueue(c, channel, block, length, tag, receipt, ttlMicros, now)) return false;
     this.#ready.add(c);
     return true;
@@ -282,6 +283,12 @@ export class Connections implements FrameTaker {
   onPath(c: number, hostChanged: boolean, now: Micros): void {
     if (this.#isOpen[c] === 0) return;
     if (hostChanged) this.flight.resetPath(c, now);
+    this.probe(c);
+  }
+
+  /** Asks the peer for a sign that it hears us. */
+  probe(c: number): void {
+    if (this.#isOpen[c] === 0) return;
     this.#probes[c] = 1;
     this.#ready.add(c);
   }
