@@ -24,7 +24,10 @@ export interface MemoryOptions {
   readonly backlogBytesMax?: number;
   /** Bytes of messages that wait or are on their way, to all peers together. Default 256 MiB. */
   readonly sendMemoryBytesMax?: number;
-  /** Bytes of messages of all peers that are being put together or wait for an earlier one. Default 256 MiB. */
+  /**
+   * Bytes of messages of all peers that are being put together or wait for an earlier one. Default 256 MiB. One peer of several
+   * may fill half of it, two a third each, and so on.
+   */
   readonly receiveMemoryBytesMax?: number;
   /** The same for one peer, which is told: it begins no more. Default: twice the longest reliable message, at least 256 KiB. */
   readonly windowBytes?: number;
