@@ -73,7 +73,7 @@ export class Uplink {
       this.#seeks = netcode.seek(now);
     } else if (now >= this.#pingAt()) {
       this.#times[2] = now;
-      this.#connections.probe(SERVER);
+      this.#connections.onPath(SERVER, false, now); // as after a move: it asks for an ack
     }
   }
 

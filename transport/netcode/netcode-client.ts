@@ -16,6 +16,7 @@ import {
 } from '../../sys/api.ts';
 import { checkWhole } from '../config-error.ts';
 import type { DisconnectCode, Endpoint } from '../endpoint.ts';
+import type { Arrivals } from '../session.ts';
 import { ClientCourse } from './client-course.ts';
 import { ClientPackets } from './client-packets.ts';
 import { CAUSE_MOVED, CAUSE_UNHEARD, ClientPath } from './client-path.ts';
@@ -91,6 +92,7 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
   readonly receivedNumber: Float64Array = new Float64Array(1);
   /** Element 0: the packet number that `writePayload` gave last. */
   readonly writtenNumber: Float64Array;
+  readonly arrivals: Arrivals;
   readonly #aead: Aead;
   readonly #rng: Rng;
   readonly #sessions: Sessions;
@@ -108,6 +110,7 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
     this.#rng = rng;
     this.#sessions = new Sessions(1, 1, options.replayWindowSize ?? REPLAY_WINDOW_DEFAULT, aead);
     this.writtenNumber = this.#sessions.writtenNumber;
+    this.arrivals = this.#sessions.replay;
     this.#packets = new ClientPackets(this.#sessions, this.#attempt);
     const silence = options.rebindSilenceMicros ?? REBIND_SILENCE_MICROS;
     checkWhole('rebindSilenceMicros', silence, 0, HOUR_MICROS);

@@ -87,6 +87,8 @@ export class LossDetector {
   readonly probeAt: Float64Array;
   /** Packets that were acked after they were declared lost. */
   readonly spuriousPackets: Float64Array;
+  /** Packets that were acked for the first time after an ack had reported a later one and not them: they were overtaken. */
+  readonly latePackets: Float64Array;
   readonly summary: FateSummary = new FateSummary();
   readonly #sent: SentPackets;
   readonly #rtt: RttEstimator;
@@ -105,6 +107,7 @@ export class LossDetector {
     this.lossAt = new Float64Array(connections);
     this.probeAt = new Float64Array(connections);
     this.spuriousPackets = new Float64Array(connections);
+    this.latePackets = new Float64Array(connections);
     this.#sent = sent;
     this.#rtt = rtt;
     this.#rates = rates;
@@ -120,6 +123,7 @@ export class LossDetector {
     this.lossAt[c] = NEVER;
     this.probeAt[c] = NEVER;
     this.spuriousPackets[c] = 0;
+    this.latePackets[c] = 0;
     this.#threshold[c] = PACKET_THRESHOLD;
     this.#timeEighths[c] = TIME_EIGHTHS;
     this.#probes[c] = 0;
@@ -241,10 +245,12 @@ export class LossDetector {
         const state = sent.state[slot]!;
         if (state === PACKET_IN_FLIGHT || state === PACKET_SILENT) {
           anyNew = true;
+          if (back > heardBack && heardBack >= 0) this.latePackets[c]!++;
           this.#acked(c, slot, state, sink);
         } else if (state === PACKET_LOST) {
           sent.state[slot] = PACKET_SPURIOUS;
           this.spuriousPackets[c]!++;
+          this.latePackets[c]!++;
           this.#widenThreshold(c, back - heardBack);
           late = true;
         }
