@@ -30,7 +30,7 @@ import { Gauges } from './gauges.ts';
 import { HeldMessages } from './held-messages.ts';
 import { MessageEmitter } from './message-emitter.ts';
 import { sharedContext } from './open.ts';
-import { type ClientParts, openClient } from './open-client.ts';
+import { type ClientParts, openClient, openSocket } from './open-client.ts';
 import type { ClientOptions } from './options.ts';
 import { type OnQueued, Outbox } from './outbox.ts';
 import { Reconnection } from './reconnection.ts';
@@ -72,7 +72,7 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
   readonly #context: EngineContext;
   readonly #reconnection: Reconnection<C>;
   readonly #channels: ChannelTable;
-  readonly #socket: DatagramSocket;
+  #socket: DatagramSocket;
   readonly #endpoint: ClientEndpoint;
   readonly #drive: Drive<ClientSink>;
   readonly #task: Task<void>;
@@ -150,6 +150,7 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
           }
         },
         blackHole: (_connection, bytes) => void this.#events.emit('blackhole', bytes),
+        swallowed: () => void this.#changePort(),
         disconnect: (reason) => this.#held.afterwards(() => this.#disconnect(reason)),
       },
     });
@@ -182,7 +183,7 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
     return this.#endpoint.netcode.canRebind;
   }
 
-  /** Counters of the socket; live. */
+  /** Counters of the socket that is in use; live. */
   get socketStats(): Readonly<SocketStats> {
     return this.#socket.stats;
   }
@@ -338,6 +339,19 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
       this.#finish(failed);
       this.#drive.close();
     }
+  }
+
+  /** Something on the way swallows what we send from our port: tries another one. Without one all is as before. */
+  async #changePort(): Promise<void> {
+    const socket = await openSocket(this.#context, 0).catch(() => null);
+    if (socket === null) return;
+    if (this.#state !== 'connected') {
+      socket.close();
+      return;
+    }
+    this.#socket = socket;
+    this.#drive.moveTo(socket);
+    this.#endpoint.netcode.rebind(this.#drive.now);
   }
 
   #isClosed(): boolean {

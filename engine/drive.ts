@@ -60,14 +60,17 @@ export interface DriveOptions<Sink> {
 
 export class Drive<Sink> {
   readonly #clock: Clock;
-  readonly #socket: DatagramSocket;
+  #socket: DatagramSocket;
   readonly #endpoint: GameEndpoint<Sink>;
   readonly #sink: Sink;
   readonly #game: DriveGame;
   readonly #ticks: TickClock;
   readonly #onArrival: boolean;
   readonly #runtime: Runtime;
-  readonly #registration: Registration;
+  #registration: Registration;
+  /** The socket to go on with; those left behind. */
+  #next: DatagramSocket | null = null;
+  readonly #former: DatagramSocket[] = [];
   #inTurn = false;
   /**
    * When this turn looked at the clock last. Null first, on purpose: so the field holds a reference, and to read it does not
@@ -93,6 +96,7 @@ export class Drive<Sink> {
   *run(): TaskBody<void> {
     try {
       for (;;) {
+        if (this.#next !== null) this.#move(this.#next);
         const more = this.#turn();
         if (this.#isFinished()) return;
         if (more) yield* this.#runtime.yieldNow();
@@ -101,6 +105,8 @@ export class Drive<Sink> {
     } finally {
       this.#registration.close();
       this.#socket.close();
+      this.#next?.close();
+      for (const socket of this.#former) socket.close();
     }
   }
 
@@ -112,6 +118,15 @@ export class Drive<Sink> {
   /** Something was queued from outside a turn: send it now rather than at the next wake-up (arrival policy only). */
   poke(): void {
     if (this.#onArrival && !this.#inTurn) this.#registration.wake();
+  }
+
+  /**
+   * Goes on with another socket from the next turn on, whose batches have as many slots. The one before hears nothing more; it is
+   * closed at the end, since messages of the endpoint may lie in its memory.
+   */
+  moveTo(socket: DatagramSocket): void {
+    this.#next = socket;
+    this.flush();
   }
 
   /** Has a turn now, whatever the policy. In a turn: it sends anyway. */
@@ -127,6 +142,14 @@ export class Drive<Sink> {
   close(settleMicros: Micros = 0): void {
     if (this.#closeBy === NEVER) this.#closeBy = this.#clock.now() + settleMicros + CLOSE_MICROS_MAX;
     this.flush();
+  }
+
+  #move(socket: DatagramSocket): void {
+    this.#next = null;
+    this.#registration.close();
+    this.#former.push(this.#socket);
+    this.#socket = socket;
+    this.#registration = this.#runtime.reactor.register(socket);
   }
 
   /** One turn without the waiting. Returns whether there is more to do at once. */

@@ -41,18 +41,22 @@ export async function openClient<C extends Channels>(
   const transport = transportSettings({ ...memoryOptions(options), channels: channels.set });
   const ticks = new TickClock(checkTickRate(options.tickRateHz ?? 0), context.sys.clock.now());
   const token = await fetchToken(options, context);
-  // Dual stack where there is IPv6, so that a token may list servers of both families.
-  const any = addressOf(context.sys.capabilities.ipv6 ? '::' : '0.0.0.0', 0)!;
-  const socket = await context.sys.openUdp(any, {
-    rxSlots: BATCH_SLOTS,
-    txSlots: BATCH_SLOTS,
-    slotBytes: SLOT_BYTES,
-    txSpareBytes: CLIENT_SPARE_BYTES,
-  });
+  const socket = await openSocket(context, CLIENT_SPARE_BYTES);
   const aead = context.sys.openAead(socket.rx.slots, SLOT_BYTES);
   const resume = reconnectSettings(options.reconnect)?.resume ?? false;
   const endpoint = new ClientEndpoint({ ...transport, resume }, aead, context.sys.rng, socket.tx);
   return { channels, socket, ticks, token, endpoint };
+}
+
+/** A socket on a port of its own. Dual stack where there is IPv6, so that a token may list servers of both families. */
+export function openSocket(context: EngineContext, txSpareBytes: number): Promise<DatagramSocket> {
+  const any = addressOf(context.sys.capabilities.ipv6 ? '::' : '0.0.0.0', 0)!;
+  return context.sys.openUdp(any, {
+    rxSlots: BATCH_SLOTS,
+    txSlots: BATCH_SLOTS,
+    slotBytes: SLOT_BYTES,
+    txSpareBytes,
+  });
 }
 
 /** The token: given, fetched, or in development made here with the well-known key. */

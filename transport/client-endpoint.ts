@@ -11,6 +11,7 @@ import { DrainingConnections } from './draining.ts';
 import type { DisconnectCode, DisconnectReason, GameEndpoint } from './endpoint.ts';
 import { NetcodeClient, type NetcodeClientOptions, type NetcodeClientSink } from './netcode/netcode-client.ts';
 import { type TransportOptions, transportSettings } from './transport-options.ts';
+import { Uplink } from './uplink.ts';
 
 /** What a client's endpoint tells; the connection's number is always 0. */
 export interface ClientSink extends MessageSink, OutgoingSink {
@@ -19,6 +20,11 @@ export interface ClientSink extends MessageSink, OutgoingSink {
    * it is a new one, and of one that was kept only receipts are still to come.
    */
   connect(index: number, maxClients: number, resumed: boolean): void;
+  /**
+   * The server is heard, but nothing that leaves from our port seems to reach it: another port may help; then call
+   * `netcode.rebind`. At most once a connection.
+   */
+  swallowed?(): void;
   disconnect(reason: DisconnectReason): void;
 }
 
@@ -36,13 +42,15 @@ export class ClientEndpoint implements GameEndpoint<ClientSink> {
   readonly netcode: NetcodeClient;
   readonly connections: Connections;
   readonly #draining: DrainingConnections = new DrainingConnections();
+  readonly #uplink: Uplink;
   readonly #ascent: Ascent;
 
   /** @param tx the batch that `transmit` will be given, with CLIENT_SPARE_BYTES behind its slots */
   constructor(options: ClientEndpointOptions, aead: Aead, rng: Rng, tx: DatagramBatch) {
     this.netcode = new NetcodeClient(options, aead, rng);
     this.connections = new Connections({ ...transportSettings(options), connections: 1 }, this.netcode, rng, tx);
-    this.#ascent = new Ascent(this.connections, this.netcode, options.resume ?? false);
+    this.#uplink = new Uplink(this.connections, this.netcode);
+    this.#ascent = new Ascent(this.connections, this.netcode, this.#uplink, options.resume ?? false);
   }
 
   /**
@@ -73,12 +81,14 @@ export class ClientEndpoint implements GameEndpoint<ClientSink> {
     this.#ascent.sink = sink;
     this.netcode.drain(this.#ascent, now);
     this.connections.drain(sink, now);
+    if (this.#uplink.takeSwallowed()) sink.swallowed?.();
   }
 
   advance(now: Micros): void {
     this.#ascent.now = now;
     this.netcode.advance(now);
     this.connections.advance(now);
+    this.#uplink.advance(now);
     if (this.#draining.count === 0) return;
     this.#draining.check(
       now,
@@ -94,7 +104,8 @@ export class ClientEndpoint implements GameEndpoint<ClientSink> {
   }
 
   deadline(): Micros {
-    return Math.min(this.connections.deadline(), this.netcode.deadline(), this.#draining.deadline());
+    const messages = Math.min(this.connections.deadline(), this.#draining.deadline());
+    return Math.min(messages, this.netcode.deadline(), this.#uplink.deadline());
   }
 
   get isPressing(): boolean {
@@ -121,13 +132,15 @@ class Ascent implements NetcodeClientSink, ConnectionSink {
   keeps = false;
   readonly #connections: Connections;
   readonly #netcode: NetcodeClient;
+  readonly #uplink: Uplink;
   readonly #resume: boolean;
   #index = 0;
   #maxClients = 0;
 
-  constructor(connections: Connections, netcode: NetcodeClient, resume: boolean) {
+  constructor(connections: Connections, netcode: NetcodeClient, uplink: Uplink, resume: boolean) {
     this.#connections = connections;
     this.#netcode = netcode;
+    this.#uplink = uplink;
     this.#resume = resume;
   }
 
@@ -135,6 +148,7 @@ class Ascent implements NetcodeClientSink, ConnectionSink {
   connect(index: number, maxClients: number): void {
     this.#index = index;
     this.#maxClients = maxClients;
+    this.#uplink.open(this.now);
     if (this.keeps && this.#connections.rejoin(SERVER, this.now)) return;
     this.keeps = false;
     this.#connections.open(SERVER, this.now);

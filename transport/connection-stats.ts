@@ -3,6 +3,7 @@
 import type { Micros } from '../sys/api.ts';
 import type { ChannelSet } from './channel/channel-set.ts';
 import type { Connections } from './connections.ts';
+import { FRAME_FAMILIES } from './frame-counts.ts';
 
 /**
  * Filled by `fill`; all 0 before, and of a connection that is over. Counters are since the connection began, shares are 0 .. 1.
@@ -25,6 +26,16 @@ export class ConnectionStats {
   burstLongestPackets = 0;
   /** Packets that were given up and had arrived after all. */
   spuriousLosses = 0;
+  /** Packets that were overtaken by later ones: of ours, as acks show, and of the peer's. */
+  latePackets = 0;
+  latePacketsIn = 0;
+  /**
+   * The way in, in this session: packets that arrived, keep-alives and all; numbers of the peer's that did not, and their share. A peer
+   * of ours leaves one number in about 512 out on purpose.
+   */
+  packetsIn = 0;
+  missingIn = 0;
+  lossShareIn = 0;
   /** Messages, or pieces of them, sent again because they were lost. */
   retransmits = 0;
   /** Bytes of small messages that rode again before anybody knew whether they were lost. */
@@ -53,6 +64,12 @@ export class ConnectionStats {
   readonly channelNames: readonly string[];
   readonly channelWaitingMessages: Int32Array;
   readonly channelWaitedMicros: Float64Array;
+  /** By family of frames, while the option `frameStats` is set, else 0: frames and their bytes, sent and received. */
+  readonly frameFamilies: readonly string[] = FRAME_FAMILIES;
+  readonly framesSent: Float64Array = new Float64Array(FRAME_FAMILIES.length);
+  readonly frameBytesSent: Float64Array = new Float64Array(FRAME_FAMILIES.length);
+  readonly framesReceived: Float64Array = new Float64Array(FRAME_FAMILIES.length);
+  readonly frameBytesReceived: Float64Array = new Float64Array(FRAME_FAMILIES.length);
   readonly #since: Float64Array = new Float64Array(1);
 
   constructor(channels: ChannelSet) {
@@ -91,6 +108,8 @@ export class ConnectionStats {
     this.ackOnlyPackets = connections.ackOnlyPackets[c]!;
     this.bytesSent = connections.payloadBytesSent[c]!;
     this.bytesReceived = connections.payloadBytesReceived[c]!;
+    this.#fillArrivals(connections, c);
+    connections.builder.counts?.copyTo(c, this);
     const peerNow = clock.peerNow(c, now);
     this.clockIsKnown = peerNow >= 0;
     this.clockOffsetMicros = this.clockIsKnown ? peerNow - now : 0;
@@ -102,5 +121,14 @@ export class ConnectionStats {
       this.channelWaitedMicros[channel] = this.#since[0]! < 0 ? 0 : now - this.#since[0]!;
     }
     return this;
+  }
+
+  #fillArrivals({ arrivals, flight }: Connections, c: number): void {
+    this.latePackets = flight.detector.latePackets[c]!;
+    if (arrivals === undefined) return;
+    this.packetsIn = arrivals.received[c]!;
+    this.latePacketsIn = arrivals.late[c]!;
+    this.missingIn = arrivals.missing[c]!;
+    this.lossShareIn = this.packetsIn === 0 ? 0 : this.missingIn / (this.missingIn + this.packetsIn);
   }
 }

@@ -11,13 +11,14 @@
 
 import type { DatagramBatch, Micros, Rng } from '../sys/api.ts';
 import { BlockPool } from './block-pool.ts';
-import type { ChannelSet } from './channel/channel-set.ts';
+import { type ChannelSet, checkMessage } from './channel/channel-set.ts';
 import { Incoming, MALFORMED, type MessageSink, TAKEN, VIOLATION } from './channel/incoming.ts';
 import { Outgoing } from './channel/outgoing.ts';
 import type { OutgoingSink } from './channel/outgoing-events.ts';
 import { ConnectionTimers } from './connection-timers.ts';
 import { ControlFrames } from './control-frames.ts';
 import { Flight } from './flight.ts';
+import { FrameCounts } from './frame-counts.ts';
 import { FrameReader, type FrameTaker } from './frame-reader.ts';
 import {
   FOR_ACK,
@@ -33,7 +34,7 @@ import { ReadyRing } from './ready-ring.ts';
 import { AckTracker } from './recovery/ack-tracker.ts';
 import { ACK_OK, ACK_VIOLATION } from './recovery/loss-detector.ts';
 import { PeerClock } from './recovery/peer-clock.ts';
-import type { Session } from './session.ts';
+import type { Arrivals, Session } from './session.ts';
 
 export interface ConnectionsOptions {
   readonly connections: number;
@@ -47,6 +48,7 @@ export interface ConnectionsOptions {
   readonly receiveMemoryBytesMax: number;
   /** Bytes of a connection's reliable fragments that we hold: what hello promises. */
   readonly windowBytes: number;
+  readonly frameStats?: boolean;
 }
 
 /** Packets in a row for one connection: neighbours of one peer go out as one send, but nobody waits for a long queue. */
@@ -82,6 +84,7 @@ export class Connections implements FrameTaker {
   readonly ackOnlyPackets: Float64Array;
   readonly packetsReceived: Float64Array;
   readonly payloadBytesReceived: Float64Array;
+  readonly arrivals: Arrivals | undefined;
   readonly #session: Session;
   readonly #rng: Rng;
   readonly #sessions: PeerSessions;
@@ -111,6 +114,8 @@ export class Connections implements FrameTaker {
     this.clock = new PeerClock(connections, this.flight.rtt);
     this.builder = new PacketBuilder(connections, this.outgoing, this.#control, this.tracker, this.clock);
     this.frames = new FrameReader(this.incoming, this.clock, channels.hash, this);
+    this.arrivals = session.arrivals;
+    this.builder.counts = this.frames.counts = options.frameStats ? new FrameCounts(connections) : null;
     this.#timers = new ConnectionTimers(connections, this.tracker, this.flight.detector, this.flight.pacer);
     this.#ready = new ReadyRing(connections);
     this.packetsSent = new Float64Array(connections);
@@ -138,7 +143,7 @@ export class Connections implements FrameTaker {
     this.ackOnlyPackets[c] = 0;
     this.packetsReceived[c] = 0;
     this.payloadBytesReceived[c] = 0;
-    this.builder.packer.reset(c);
+    this.builder.reset(c);
     this.#probes[c] = 0;
     this.#untilSkip[c] = this.#drawSkip();
     this.#ready.add(c);
@@ -186,7 +191,7 @@ export class Connections implements FrameTaker {
 
   /**
    * Queues a message that lies in `block` of `pool`, whose user the caller stays. False when too much waits; `writable`
-   * follows then. Arguments as in `Outgoing.enqueue`.
+   * follows then. Arguments as in `Outgoing.enqueue`. Throws RangeError for a length or a tag that the channel cannot have.
    */
   send(
     c: number,
@@ -198,6 +203,7 @@ export class Connections implements FrameTaker {
     ttlMicros: number,
     now: Micros,
   ): boolean {
+    checkMessage(this.channels, channel, length, tag, this.pool.sizeOf(block));
     if (!this.outgoing.enqueue(c, channel, block, length, tag, receipt, ttlMicros, now)) return false;
     this.#ready.add(c);
     return true;

@@ -6,6 +6,7 @@
 
 import type { Micros } from '../sys/api.ts';
 import { type Incoming, MALFORMED, type MessageSink, REFUSED, TAKEN, VIOLATION } from './channel/incoming.ts';
+import type { FrameCounts } from './frame-counts.ts';
 import type { PeerClock } from './recovery/peer-clock.ts';
 import { FrameCursor } from './wire/frame-cursor.ts';
 import {
@@ -47,6 +48,8 @@ export class FrameReader {
   eliciting = false;
   /** Frames by the upper half of their type, for statistics. */
   readonly framesByFamily: Float64Array = new Float64Array(16);
+  /** Where frames are counted by connection; null: nowhere. */
+  counts: FrameCounts | null = null;
   readonly #incoming: Incoming;
   readonly #clock: PeerClock;
   readonly #channelsHash: number;
@@ -80,7 +83,9 @@ export class FrameReader {
     this.#skips = 0;
     let answer = TAKEN;
     while (answer === TAKEN && cursor.at < cursor.end) {
+      const start = cursor.at;
       answer = this.#readFrame(c, cursor, sink, now);
+      if (this.counts !== null) this.counts.addReceived(c, bytes[start]!, cursor.at - start);
       if (!cursor.ok && answer !== VIOLATION) answer = MALFORMED;
     }
     if (answer === MALFORMED) this.malformed++;

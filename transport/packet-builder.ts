@@ -8,6 +8,7 @@ import type { Outgoing } from './channel/outgoing.ts';
 import { Packer } from './channel/packer.ts';
 import { PacketWriter } from './channel/packet-writer.ts';
 import type { ControlFrames } from './control-frames.ts';
+import type { FrameCounts } from './frame-counts.ts';
 import type { AckTracker } from './recovery/ack-tracker.ts';
 import type { PeerClock } from './recovery/peer-clock.ts';
 
@@ -24,6 +25,8 @@ export class PacketBuilder {
   /** Of the packet built last: whether it asks for an ack, and the newest number that its ack reports (-1: it has none). */
   eliciting = false;
   readonly ackNewest: Float64Array = new Float64Array(1);
+  /** Where frames are counted by connection; null: nowhere. */
+  counts: FrameCounts | null = null;
   readonly #writer: PacketWriter = new PacketWriter();
   readonly #outgoing: Outgoing;
   readonly #control: ControlFrames;
@@ -36,6 +39,12 @@ export class PacketBuilder {
     this.#control = control;
     this.#tracker = tracker;
     this.#clock = clock;
+  }
+
+  /** Another connection of this number: its counters start at 0. */
+  reset(c: number): void {
+    this.packer.reset(c);
+    this.counts?.reset(c);
   }
 
   /**
@@ -65,6 +74,7 @@ export class PacketBuilder {
     this.eliciting = writer.at > afterAck;
     if (writer.length > 0 && this.#clock.timeDue(c, now)) this.#putTime(c, now);
     batch.length[batch.count] = writer.length;
+    if (this.counts !== null) this.counts.addSent(c, writer.bytes, batch.home(batch.count), writer.length);
     return writer.length;
   }
 

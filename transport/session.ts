@@ -2,12 +2,23 @@
 
 import type { DatagramBatch, Micros } from '../sys/api.ts';
 
+/** What has come of the numbers that the peer used in a session, keep-alives too: columns by connection. */
+export interface Arrivals {
+  /** Packets that were authentic and new, and of them those that came after one with a higher number. */
+  readonly received: Float64Array;
+  readonly late: Float64Array;
+  /** Numbers between the first one that came and the newest that have not come. */
+  readonly missing: Float64Array;
+}
+
 /** The half of netcode that carries payloads. */
 export interface Session {
   /** Element 0: number of the packet that is being read. */
   readonly receivedNumber: Float64Array;
   /** Element 0: number that `writePayload` or `skipNumber` used last. */
   readonly writtenNumber: Float64Array;
+  /** Left out: nobody counts. */
+  readonly arrivals?: Arrivals;
   isConnected(connection: number): boolean;
   /** Seals the plaintext at `batch.home(batch.count)`, `batch.length[batch.count]` bytes, and appends it to the batch. */
   writePayload(batch: DatagramBatch, connection: number, now: Micros): boolean;

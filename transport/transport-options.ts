@@ -17,6 +17,8 @@ export interface TransportOptions {
   readonly receiveMemoryBytesMax?: number;
   /** The same for one peer: what it may have begun. Default: twice the longest reliable message of the channels, at least 256 KiB. */
   readonly windowBytes?: number;
+  /** Count frames and their bytes by connection and family, for `ConnectionStats`. Default false: 288 bytes a connection, and time. */
+  readonly frameStats?: boolean;
 }
 
 /** The same, with nothing left out. */
@@ -44,6 +46,7 @@ export function transportSettings(options: TransportOptions): TransportSettings 
   return {
     channels,
     windowBytes,
+    frameStats: options.frameStats ?? false,
     backlogMax: checkWhole('backlogMax', options.backlogMax ?? 1024, 1, 32_768),
     backlogBytesMax: checkWhole('backlogBytesMax', options.backlogBytesMax ?? 4 * MIB, 1, MEMORY_BYTES_MAX),
     sendMemoryBytesMax: checkWhole(

@@ -21,6 +21,8 @@ export interface RebindOptions {
   readonly port?: number;
   /** The outside address changes too, to one of 100.64.0.0/10 and fd01:: that no host has had. Default false. */
   readonly address?: boolean;
+  /** What is sent to the ports before it still comes in, as long as the address stays: it is not noticed by silence. Default false. */
+  readonly leadsIn?: boolean;
 }
 
 const PORT_MAX = 65_535;
@@ -46,6 +48,8 @@ export class Nat {
   #inside: Map<number, number> = new Map();
   /** Outside ports before the last rebind: none is drawn, so that what is still sent there is heard by nobody. */
   #former: ReadonlyMap<number, number> = new Map();
+  /** Those lead in all the same. */
+  #leadsIn = false;
 
   readonly #host: SimHost;
   readonly #stream: Stream;
@@ -66,7 +70,7 @@ export class Nat {
    * is entered there. Throws RangeError when the port is none, or mapped now.
    */
   rebind(options: RebindOptions, addresses: Map<number, SimHost>): void {
-    const { port = NO_PORT, address = false } = options;
+    const { port = NO_PORT, address = false, leadsIn = false } = options;
     if (options.port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= PORT_MAX)) {
       throw new RangeError(`rebind ${this.#host.name}: port is an integer in 1 .. ${PORT_MAX}, not ${port}`);
     }
@@ -76,6 +80,7 @@ export class Nat {
     if (address) this.#moveTo(this.#freeAddress(addresses), addresses);
     this.#given = port;
     this.#former = this.#inside;
+    this.#leadsIn = leadsIn;
     this.#outside = new Map();
     this.#inside = new Map();
     this.#digest.mix(this.#timeline.now, EVENT_REBOUND, this.#host.number, this.#times++, port, address ? 1 : 0);
@@ -93,7 +98,8 @@ export class Nat {
     const four = isIPv4(addresses, offset);
     const seen = four ? this.#ipv4 : this.#ipv6;
     for (let i = 0; i < 16; i++) if (addresses[offset + i] !== seen[i]) return false;
-    const port = this.#inside.get(portOf(addresses, offset));
+    const outside = portOf(addresses, offset);
+    const port = this.#inside.get(outside) ?? (this.#leadsIn ? this.#formerInside(outside) : undefined);
     if (port === undefined) return false;
     write(addresses, offset, four ? this.#host.ipv4 : this.#host.ipv6, port);
     return true;
@@ -102,6 +108,11 @@ export class Nat {
   /** Whether the outside reaches the host by this port now; before the first rebind, by every port that is bound. */
   #maps(port: number): boolean {
     return this.#times === 0 ? this.#host.ports.isBound(port) : this.#inside.has(port);
+  }
+
+  /** Before the first rebind every port is its own. */
+  #formerInside(outside: number): number | undefined {
+    return this.#times === 1 ? outside : this.#former.get(outside);
   }
 
   #map(inside: number): number {

@@ -210,6 +210,9 @@ describe('a connection', () => {
       expect(stats.packetsSent).toBeGreaterThan(90);
       expect(stats.bytesReceived).toBeGreaterThan(1000);
       expect(stats.channelNames).toEqual(['chat', 'door', 'input', 'raw', 'score']);
+      expect(stats.packetsIn).toBeGreaterThan(stats.packetsReceived); // keep-alives have numbers too
+      expect([stats.latePackets, stats.latePacketsIn]).toEqual([0, 0]);
+      expect(stats.lossShareIn).toBeLessThan(0.02); // numbers left out on purpose
       const before = stats.packetsSent;
       peer.send('chat', 'one more');
       expect(peer.stats(stats).channelWaitingMessages[0]).toBe(1);

@@ -212,11 +212,38 @@ describe('fragments', () => {
     }
     const honest = (index: number): string => t.give(0, writePayload([piece(ORDERED, 1, 60_000, index)]));
     expect(honest(0)).toBe('refused');
-    expect(t.give(0, writePayload([messages(ORDERED, 0)]))).toBe('taken');
+    for (let index = 0; index * 1152 < 10_000; index++) {
+      expect(t.give(0, writePayload([piece(UNORDERED, 0, 10_000, index)]))).toBe('taken');
+    }
     expect(t.messages).toBe(1);
+    expect(t.give(0, writePayload([messages(ORDERED, 0)]))).toBe('taken');
+    expect(t.messages).toBe(2);
     for (let c = 1; c < 5; c++) t.connections.close(c, t.now);
     for (let index = 0; index * 1152 < 60_000; index++) expect(honest(index)).toBe('taken');
-    expect(t.messages).toBe(2);
+    expect(t.messages).toBe(3);
+    expectEmpty(t);
+  });
+
+  test.each([
+    ['reliable fragments', (id: number) => piece(UNORDERED, 1 + (id % 4000), 3000, 0)],
+    ['whole messages behind a hole', (id: number) => messages(ORDERED, 1 + (id % 4000), 1, '00'.repeat(1000))],
+  ])('of one that holds all it can, %s, leave half of the memory to the others', (_, hostile) => {
+    const receiveMemoryBytesMax = 1 << 20;
+    const t = target({ connections: 3, windowBytes: 1 << 24, receiveMemoryBytesMax });
+    const { receivePool } = t.connections;
+    for (let id = 0; id < 2000; id++) t.give(2, writePayload([hostile(id)]));
+    expect(receivePool.heldBytes).toBeGreaterThan(receiveMemoryBytesMax / 4);
+    expect(receivePool.heldBytes).toBeLessThanOrEqual(receiveMemoryBytesMax / 2);
+    // Both others receive large messages side by side, while it tries on.
+    for (let id = 0; id < 20; id++) {
+      for (let index = 0; index * 1152 < 60_000; index++) {
+        for (const c of [0, 1]) {
+          expect(t.give(c, writePayload([piece(UNORDERED, id, 60_000, index)]))).toBe('taken');
+          t.give(2, writePayload([hostile(2000 + id)]));
+        }
+      }
+    }
+    expect(t.messages).toBe(40);
     expectEmpty(t);
   });
 });

@@ -39,6 +39,8 @@ export interface ChannelSpec {
   readonly inputs: number;
 }
 
+/** Ticks are u32 on the wire. */
+const TICK_MAX = 0xffff_ffff;
 /** Longest tick input. */
 export const INPUT_BYTES_MAX = 1024;
 
@@ -84,6 +86,25 @@ export class ChannelSet {
     this.inputs = Uint8Array.from(sorted, (spec) => checkWhole(field(spec, 'inputs'), spec.inputs, 1, INPUTS_MAX));
     this.hash = hashOf(sorted);
   }
+}
+
+/** Throws RangeError for a message that a channel cannot carry: its length, where `room` bytes are its own, and its tick or key. */
+export function checkMessage(channels: ChannelSet, channel: number, length: number, tag: number, room: number): void {
+  const kind = channels.kind[channel];
+  if (kind === undefined) throw new RangeError(`there is no channel ${channel}, of ${channels.count}`);
+  const longest = Math.min(channels.messageBytesMax[channel]!, room);
+  if (!(length >= 0 && length <= longest && length === Math.floor(length))) {
+    throw outOfRange(channels, channel, 'length', length, longest);
+  }
+  if (kind < LATEST_STATE) return; // the tag is not looked at
+  const most = kind === LATEST_STATE ? channels.keysMax[channel]! - 1 : TICK_MAX;
+  if (!(tag >= 0 && tag <= most && tag === Math.floor(tag))) {
+    throw outOfRange(channels, channel, kind === LATEST_STATE ? 'key' : 'tick', tag, most);
+  }
+}
+
+function outOfRange(channels: ChannelSet, channel: number, what: string, given: number, most: number): RangeError {
+  return new RangeError(`${what} ${given} on '${channels.names[channel]}' is not a whole number from 0 to ${most}`);
 }
 
 /** Whether every message of the kind arrives, or the newest. */

@@ -5,6 +5,10 @@
  * Every message is in the list of its connection, so that closing gives everything back. An unreliable one is also in the
  * list of its stream, where its fragments find it, and in one list by age: the oldest are dropped when their time is over, and
  * when the pool has no room for another message.
+ *
+ * **Shares.** A connection gets another block while it holds no more with it than is free without it, unreliable messages left
+ * out since they make room. So one that takes all it can leaves half of the memory, two leave a third, k leave a part of k + 1:
+ * whoever holds nothing always finds some room. What is refused comes again.
  */
 
 import { type BlockPool, grown } from '../block-pool.ts';
@@ -21,6 +25,8 @@ export const RELIABLE = 1;
 /** Comes in fragments that nobody sends again. */
 export const UNRELIABLE = 2;
 
+/** Smallest block of the pool: what a connection holds is counted in these. */
+const UNIT_BYTES = 64;
 /** Fragments whose received bits fit a column; more take a block. */
 const INLINE_BITS = 32;
 
@@ -65,6 +71,8 @@ export class HeldMessages {
   #youngest = NONE;
   #free = NONE;
   #numbers = 0;
+  /** What each connection holds of the pool with messages that cannot be dropped, in UNIT_BYTES. */
+  readonly #units: Int32Array;
   /** Bytes of the pool that unreliable messages hold. */
   #droppableBytes = 0;
 
@@ -73,13 +81,15 @@ export class HeldMessages {
     this.#intake = intake;
     this.pool = pool;
     this.bytes = new Float64Array(intake.connections);
+    this.#units = new Int32Array(intake.connections);
     this.#first = new Int32Array(intake.connections).fill(NONE);
     this.#streamFirst = new Int32Array(unreliableStreams).fill(NONE);
   }
 
-  /** A message of `size` bytes with room for them, and nothing received of it; -1: the pool is full. */
+  /** A message of `size` bytes with room for them, and nothing received of it; -1: the pool is full, or the connection's share. */
   take(c: number, size: number, kind: number): number {
     const fragments = kind === WHOLE ? 0 : fragmentsOf(size);
+    if (kind !== UNRELIABLE && !this.#mayHold(c, blockBytes(size))) return NONE;
     const block = this.#takeBlock(size);
     if (block === NONE) return NONE;
     let bitsBlock = NONE;
@@ -101,6 +111,7 @@ export class HeldMessages {
     this.bits[m] = 0;
     this.bitsBlock[m] = bitsBlock;
     this.#kind[m] = kind;
+    if (kind !== UNRELIABLE) this.#units[c]! += this.#blockBytesOf(m) / UNIT_BYTES;
     const next = this.#first[c]!;
     this.#next[m] = next;
     this.#previous[m] = NONE;
@@ -151,7 +162,9 @@ export class HeldMessages {
   complete(m: number): void {
     const block = this.bitsBlock[m]!;
     if (block === NONE) return;
-    if (this.#kind[m] === UNRELIABLE) this.#droppableBytes -= this.pool.sizeOf(block);
+    const bytes = this.pool.sizeOf(block);
+    if (this.#kind[m] === UNRELIABLE) this.#droppableBytes -= bytes;
+    else this.#units[this.connection[m]!]! -= bytes / UNIT_BYTES;
     this.bitsBlock[m] = NONE;
     this.pool.release(block);
   }
@@ -180,6 +193,7 @@ export class HeldMessages {
   /** Forgets a message and gives back what it holds. */
   free(m: number): void {
     const kind = this.#kind[m]!;
+    if (kind !== UNRELIABLE) this.#units[this.connection[m]!]! -= this.#blockBytesOf(m) / UNIT_BYTES;
     if (kind !== WHOLE) {
       this.fragments -= fragmentsOf(this.size[m]!) - this.missing[m]!;
       if (kind === RELIABLE) this.bytes[this.connection[m]!]! -= this.size[m]!;
@@ -223,6 +237,13 @@ export class HeldMessages {
   #blockBytesOf(m: number): number {
     const bitsBlock = this.bitsBlock[m]!;
     return this.pool.sizeOf(this.block[m]!) + (bitsBlock === NONE ? 0 : this.pool.sizeOf(bitsBlock));
+  }
+
+  /** Whether a connection's share has room for a block of so many bytes. The only connection may have all. */
+  #mayHold(c: number, bytes: number): boolean {
+    if (this.#units.length === 1) return true;
+    const { pool } = this;
+    return this.#units[c]! * UNIT_BYTES + bytes <= pool.bytesMax - pool.heldBytes + this.#droppableBytes;
   }
 
   /** A block, for which the oldest unreliable messages go when there is no other room. Not when that would not help. */
@@ -275,5 +296,5 @@ export function fragmentsOf(size: number): number {
 
 /** Bytes of the block that the pool takes for `bytes`. */
 function blockBytes(bytes: number): number {
-  return bytes <= 64 ? 64 : 2 ** (32 - Math.clz32(bytes - 1));
+  return bytes <= UNIT_BYTES ? UNIT_BYTES : 2 ** (32 - Math.clz32(bytes - 1));
 }

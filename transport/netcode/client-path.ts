@@ -2,10 +2,11 @@
  * How a client keeps its session when its address changes: the ids that the server gave it, and the attempt to tell the
  * server where it is now.
  *
- *     silence or rebind() -> request, every 100 ms -> challenge -> response -> confirmed: payloads carry the id from now on
+ *     a cause -> request, every 100 ms -> challenge -> response -> confirmed: payloads carry the id from now on
  *
- * An attempt that silence began ends as a false alarm when the server is heard again; its id was shown but not used up, and
- * serves the next one. While an attempt runs, payloads carry its id already, so that they count from the new address.
+ * An attempt that silence began ends as a false alarm when the server is heard again, one that began because we are not heard
+ * with the server's word only; its id was shown but not used up, and serves the next one. While an attempt runs, payloads
+ * carry its id already, so that they count from the new address.
  */
 
 import { type DatagramBatch, type Micros, NEVER } from '../../sys/api.ts';
@@ -26,6 +27,12 @@ import type { Sessions } from './sessions.ts';
 const REQUEST_INTERVAL_MICROS = 100_000;
 /** Ids kept; one more than a server of ours gives ahead. The newest stay. */
 export const IDS_STORED_MAX = 4;
+/** Causes of an attempt. Nothing was heard for too long: whatever is heard ends it. */
+export const CAUSE_SILENCE = 0;
+/** The server is heard, but does not hear us: only its word ends it. */
+export const CAUSE_UNHEARD = 1;
+/** We have moved, or will: likewise, and under an id that nobody has seen. */
+export const CAUSE_MOVED = 2;
 const ROW = 0;
 
 export class ClientPath {
@@ -50,8 +57,8 @@ export class ClientPath {
   /** A challenge has come in this attempt: the server sees us at another address. */
   #challenged = false;
   #owesResponse = false;
-  /** `rebind()` began it: only the server's word ends it. */
-  #deliberate = false;
+  /** A CAUSE_. */
+  #cause = CAUSE_SILENCE;
   /** Element 0: when the next request is due. */
   readonly #times: Float64Array = new Float64Array(1);
 
@@ -84,14 +91,15 @@ export class ClientPath {
   }
 
   /**
-   * Begins an attempt. A deliberate one takes an id that nobody has seen, so that an observer cannot tell that the client at
-   * the new address is the one from the old. After silence the id in use will do: our payloads have shown it there already.
+   * Begins an attempt. One because we move takes an id that nobody has seen, so that an observer cannot tell that the client at
+   * the new address is the one from the old. Else the id in use will do: our payloads have shown it there already.
    */
-  begin(deliberate: boolean, now: Micros): void {
+  begin(cause: number, now: Micros): void {
     this.#keepAttempt();
-    if (this.stored > 0 && (deliberate || !this.#hasCurrent)) this.#takeOut(this.#choose(deliberate));
+    const moves = cause === CAUSE_MOVED;
+    if (this.stored > 0 && (moves || !this.#hasCurrent)) this.#takeOut(this.#choose(moves));
     else this.#attempt.set(this.#current);
-    this.#deliberate = deliberate;
+    this.#cause = cause;
     this.attempting = true;
     this.id = this.#attempt;
     this.#challenged = false;
@@ -101,7 +109,7 @@ export class ClientPath {
 
   /** The server was heard: an alarm of ours was false, unless the server has asked where we are. */
   heard(): void {
-    if (!this.#challenged && !this.#deliberate) this.#giveUp();
+    if (!this.#challenged && this.#cause === CAUSE_SILENCE) this.#giveUp();
   }
 
   /** Whether the id at `bytes[at ..]` is the one that our packets carry now. */
@@ -121,7 +129,7 @@ export class ClientPath {
       // Where a challenge goes, nothing else of the session does; what is newer has come because it is answered already.
       if (!isNewest) return DROP_PATH_LATE;
       // Without an attempt the server has noticed by itself, from our payloads, that we moved.
-      if (!this.attempting) this.begin(false, now);
+      if (!this.attempting) this.begin(CAUSE_SILENCE, now);
       this.#challenged = true;
       this.#owesResponse = true;
       for (let i = 0; i < PATH_DATA_BYTES; i++) this.#challenge[i] = bytes[at + 1 + i]!;
@@ -145,7 +153,7 @@ export class ClientPath {
 
   /** Begins an attempt when the server has been silent for too long. */
   advance(now: Micros): void {
-    if (now >= this.#alarmAt()) this.begin(false, now);
+    if (now >= this.#alarmAt()) this.begin(CAUSE_SILENCE, now);
   }
 
   /** When there is something to do, if nothing is heard. */
@@ -191,9 +199,9 @@ export class ClientPath {
     this.#shown[this.stored++] = shown;
   }
 
-  /** The oldest that nobody has seen for a deliberate attempt, one that was shown otherwise; else the oldest. */
-  #choose(deliberate: boolean): number {
-    const wanted = deliberate ? 0 : 1;
+  /** The oldest that nobody has seen when we move, one that was shown otherwise; else the oldest. */
+  #choose(moves: boolean): number {
+    const wanted = moves ? 0 : 1;
     for (let i = 0; i < this.stored; i++) if (this.#shown[i] === wanted) return i;
     return 0;
   }

@@ -16,9 +16,10 @@ import {
 } from '../../sys/api.ts';
 import { checkWhole } from '../config-error.ts';
 import type { DisconnectCode, Endpoint } from '../endpoint.ts';
+import type { Arrivals } from '../session.ts';
 import { ClientCourse } from './client-course.ts';
 import { ClientPackets } from './client-packets.ts';
-import { ClientPath } from './client-path.ts';
+import { CAUSE_MOVED, CAUSE_UNHEARD, ClientPath } from './client-path.ts';
 import {
   CLIENT_CONNECTED,
   CLIENT_DENIED,
@@ -91,6 +92,7 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
   readonly receivedNumber: Float64Array = new Float64Array(1);
   /** Element 0: the packet number that `writePayload` gave last. */
   readonly writtenNumber: Float64Array;
+  readonly arrivals: Arrivals;
   readonly #aead: Aead;
   readonly #rng: Rng;
   readonly #sessions: Sessions;
@@ -108,6 +110,7 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
     this.#rng = rng;
     this.#sessions = new Sessions(1, 1, options.replayWindowSize ?? REPLAY_WINDOW_DEFAULT, aead);
     this.writtenNumber = this.#sessions.writtenNumber;
+    this.arrivals = this.#sessions.replay;
     this.#packets = new ClientPackets(this.#sessions, this.#attempt);
     const silence = options.rebindSilenceMicros ?? REBIND_SILENCE_MICROS;
     checkWhole('rebindSilenceMicros', silence, 0, HOUR_MICROS);
@@ -259,8 +262,23 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
    */
   rebind(now: Micros): boolean {
     if (!this.canRebind) return false;
-    this.#path.begin(true, now);
+    this.#path.begin(CAUSE_MOVED, now);
     return true;
+  }
+
+  /**
+   * The server is heard, but what we send seems not to reach it: asks it where it sees us, as after silence, until it answers. False
+   * when not connected, without an id, or while an attempt runs.
+   */
+  seek(now: Micros): boolean {
+    if (!this.canRebind || this.#path.attempting) return false;
+    this.#path.begin(CAUSE_UNHEARD, now);
+    return true;
+  }
+
+  /** Whether the server is being told where we are, and has not answered. */
+  get isRebinding(): boolean {
+    return this.#path.attempting;
   }
 
   /** When we have to send again. A payload stands for a keep-alive. */

@@ -13,6 +13,7 @@
 import { ADDRESS_BYTES, type Aead, type DatagramBatch, type Micros, type Rng } from '../../sys/api.ts';
 import { DueWheel } from '../due-wheel.ts';
 import type { DisconnectCode, Endpoint } from '../endpoint.ts';
+import type { Arrivals } from '../session.ts';
 import { ChallengeBook } from './challenge.ts';
 import { ConnectionIds } from './connection-ids.ts';
 import { ACCEPTED, countDrop, type DropCounters, dropCounters } from './drop-counters.ts';
@@ -52,6 +53,7 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
   readonly receivedNumber: Float64Array = new Float64Array(1);
   /** Element 0: the packet number that `writePayload` gave last. */
   readonly writtenNumber: Float64Array;
+  readonly arrivals: Arrivals;
   readonly maxClients: number;
   readonly #aead: Aead;
   readonly #rows: ServerSessions;
@@ -82,6 +84,7 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     const challenges = new ChallengeBook(aead, rng);
     this.#rows = new ServerSessions(settings, aead, rng);
     this.writtenNumber = this.#rows.sessions.writtenNumber;
+    this.arrivals = this.#rows.sessions.replay;
     this.#gate = new RequestGate(settings, this.#rows, aead, rng, unixSeconds);
     this.#outbox = new Outbox(this.#rows.rows);
     this.#answers = new ServerAnswers(this.#rows, this.#outbox, challenges, rng);

@@ -9,6 +9,7 @@
  */
 
 import { ConfigError } from '../config-error.ts';
+import type { Arrivals } from '../session.ts';
 
 /** The window of the standard. */
 export const REPLAY_WINDOW_STANDARD = 256;
@@ -17,9 +18,12 @@ const REPLAY_WINDOW_MAX = 65_536; // 8 KiB a session
 
 const TWO_32 = 4294967296;
 
-export class ReplayWindows {
+export class ReplayWindows implements Arrivals {
   /** Numbers behind the newest one that can still be told apart. */
   readonly size: number;
+  readonly received: Float64Array;
+  readonly late: Float64Array;
+  readonly missing: Float64Array;
   /** Newest number received, -1: none yet. */
   readonly #newest: Float64Array;
   readonly #bits: Int32Array;
@@ -32,12 +36,18 @@ export class ReplayWindows {
     }
     this.size = size;
     this.#words = size >> 5;
+    this.received = new Float64Array(sessions);
+    this.late = new Float64Array(sessions);
+    this.missing = new Float64Array(sessions);
     this.#newest = new Float64Array(sessions).fill(-1);
     this.#bits = new Int32Array(sessions * this.#words);
   }
 
   /** Forgets everything that `session` has received. */
   reset(session: number): void {
+    this.received[session] = 0;
+    this.late[session] = 0;
+    this.missing[session] = 0;
     this.#newest[session] = -1;
     this.#bits.fill(0, session * this.#words, (session + 1) * this.#words);
   }
@@ -67,12 +77,17 @@ export class ReplayWindows {
   mark(session: number, low: number, high: number): void {
     const number = (high >>> 0) * TWO_32 + (low >>> 0);
     const newest = this.#newest[session]!;
+    this.received[session] = this.received[session]! + 1;
     if (number > newest) {
       const skipped = number - newest - 1;
+      if (newest >= 0 && skipped > 0) this.missing[session] = this.missing[session]! + skipped;
       // Small integers only: a number beyond 32 bits would be boxed on its way into a call.
       if (skipped >= this.size) this.#bits.fill(0, session * this.#words, (session + 1) * this.#words);
       else if (skipped > 0) this.#clear(session * this.#words, (low - skipped) & (this.size - 1), skipped);
       this.#newest[session] = number;
+    } else {
+      this.late[session] = this.late[session]! + 1;
+      if (this.missing[session]! > 0) this.missing[session] = this.missing[session]! - 1;
     }
     const index = low & (this.size - 1);
     this.#bits[session * this.#words + (index >> 5)]! |= 1 << (index & 31);

@@ -9,6 +9,7 @@
 import { type Micros, NEVER } from '../../sys/api.ts';
 import type { FrameCursor } from '../wire/frame-cursor.ts';
 import { ACK_DELAY_UNIT_MICROS, ACK_DELAY_UNKNOWN, ACK_GAPS_MAX, FRAME_ACK } from '../wire/frame-types.ts';
+import { type FateSink, FateSummary } from './fate-summary.ts';
 import type { LossRate } from './loss-rate.ts';
 import { GRANULARITY_MICROS, RTT_MAX_MICROS, type RttEstimator } from './rtt-estimator.ts';
 import {
@@ -21,6 +22,8 @@ import {
   PACKET_SPURIOUS,
   type SentPackets,
 } from './sent-packets.ts';
+
+export type { FateSink } from './fate-summary.ts';
 
 export const ACK_OK = 0;
 /** Cut off, or reaching below 0: nothing changed. */
@@ -44,42 +47,6 @@ const PROBE_MICROS_MAX = 60_000_000;
 /** Probe timeouts without any ack between two lost packets (RFC 9002, 7.6.1, kPersistentCongestionThreshold). */
 const PERSISTENT_TIMEOUTS = 3;
 
-/**
- * Told of each fate, once, acks of one frame in rising order of number. `packetAcked` is also told of packets that were not
- * ack-eliciting. The frames in the slot are the sink's to take: they are forgotten when it returns. It must not record.
- */
-export interface FateSink {
-  packetAcked(c: number, slot: number): void;
-  packetLost(c: number, slot: number): void;
-}
-
-/** What the last `onAck` or `onLossTimer` came to, for congestion control. Only ack-eliciting packets count. */
-export class FateSummary {
-  ackedBytes = 0;
-  ackedPackets = 0;
-  lostBytes = 0;
-  lostPackets = 0;
-  /** Sample taken, the peer's delay still in it; 0: none. */
-  rttMicros = 0;
-  /** The lost ones span so long without an ack that the path must be taken as a new one (RFC 9002, 7.6). */
-  persistentCongestion = false;
-  /** Element 0: when the newest packet newly acked was sent, -1: none. */
-  readonly newestSentAt: Float64Array = new Float64Array(1).fill(-1);
-  /** Element 0: when the newest packet newly lost was sent, -1: none. */
-  readonly newestLostSentAt: Float64Array = new Float64Array(1).fill(-1);
-
-  clear(): void {
-    this.ackedBytes = 0;
-    this.ackedPackets = 0;
-    this.lostBytes = 0;
-    this.lostPackets = 0;
-    this.rttMicros = 0;
-    this.persistentCongestion = false;
-    this.newestSentAt[0] = -1;
-    this.newestLostSentAt[0] = -1;
-  }
-}
-
 export class LossDetector {
   /** When a packet becomes lost by time, NEVER: none can. Then call `onLossTimer`. */
   readonly lossAt: Float64Array;
@@ -87,6 +54,8 @@ export class LossDetector {
   readonly probeAt: Float64Array;
   /** Packets that were acked after they were declared lost. */
   readonly spuriousPackets: Float64Array;
+  /** Packets that were acked for the first time after an ack had reported a later one and not them: they were overtaken. */
+  readonly latePackets: Float64Array;
   readonly summary: FateSummary = new FateSummary();
   readonly #sent: SentPackets;
   readonly #rtt: RttEstimator;
@@ -105,6 +74,7 @@ export class LossDetector {
     this.lossAt = new Float64Array(connections);
     this.probeAt = new Float64Array(connections);
     this.spuriousPackets = new Float64Array(connections);
+    this.latePackets = new Float64Array(connections);
     this.#sent = sent;
     this.#rtt = rtt;
     this.#rates = rates;
@@ -120,6 +90,7 @@ export class LossDetector {
     this.lossAt[c] = NEVER;
     this.probeAt[c] = NEVER;
     this.spuriousPackets[c] = 0;
+    this.latePackets[c] = 0;
     this.#threshold[c] = PACKET_THRESHOLD;
     this.#timeEighths[c] = TIME_EIGHTHS;
     this.#probes[c] = 0;
@@ -241,10 +212,12 @@ export class LossDetector {
         const state = sent.state[slot]!;
         if (state === PACKET_IN_FLIGHT || state === PACKET_SILENT) {
           anyNew = true;
+          if (back > heardBack && heardBack >= 0) this.latePackets[c]!++;
           this.#acked(c, slot, state, sink);
         } else if (state === PACKET_LOST) {
           sent.state[slot] = PACKET_SPURIOUS;
           this.spuriousPackets[c]!++;
+          this.latePackets[c]!++;
           this.#widenThreshold(c, back - heardBack);
           late = true;
         }

@@ -7,7 +7,7 @@
  * they grow**: read them from here each time.
  */
 
-import type { Micros } from '../../sys/api.ts';
+import { type Micros, NEVER } from '../../sys/api.ts';
 import { Regions } from '../regions.ts';
 
 /** States of a number. Never sent as a payload packet (a keep-alive's): no ack may cover it. */
@@ -121,6 +121,12 @@ export class SentPackets {
     this.lastElicitingAt[c] = 0;
     this.newestHole[c] = -1;
     this.#flightFrom[c] = -1;
+  }
+
+  /** When the oldest packet without a fate was sent; NEVER: there is none. */
+  oldestSentAt(c: number): Micros {
+    if (this.inFlightPackets[c] === 0) return NEVER;
+    return this.sentAt[this.base[c]! + (this.oldest[c]! & ((1 << this.log2[c]!) - 1))]!;
   }
 
   /** False while 32,768 numbers lie beyond the newest acked one (before an ack: beyond the first of this flight). */

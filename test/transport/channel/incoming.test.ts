@@ -581,7 +581,7 @@ describe('Memory', () => {
   );
 
   it('of the pool that is full refuses what would wait behind a hole, and not what is next', () => {
-    const r = new Receiver({ poolBytes: 1024 });
+    const r = new Receiver({ poolBytes: 2048 }); // of which one connection has half
     expect(r.read(messages(RO, 1, bytes(500), bytes(500), bytes(500), one(4)))).toBe(REFUSED);
     expect(r.incoming.refused).toBe(2);
     expect(r.read(messages(RO, 0, one(0)))).toBe(TAKEN);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { chooseAead } from '../../../sys/aead/choose.ts';
 import { ConfigError } from '../../../transport/config-error.ts';
-import { ClientPath, IDS_STORED_MAX } from '../../../transport/netcode/client-path.ts';
+import { CAUSE_MOVED, CAUSE_SILENCE, ClientPath, IDS_STORED_MAX } from '../../../transport/netcode/client-path.ts';
 import { ConnectionIds } from '../../../transport/netcode/connection-ids.ts';
 import { EventQueue } from '../../../transport/netcode/event-queue.ts';
 import { Sessions } from '../../../transport/netcode/sessions.ts';
@@ -92,7 +92,7 @@ describe('the ids of a client', () => {
     expect(ids.stored).toBe(2);
     for (const n of [3, 4, 5]) ids.store(id(n), 0);
     expect(ids.stored).toBe(IDS_STORED_MAX);
-    ids.begin(true, START);
+    ids.begin(CAUSE_MOVED, START);
     expect(ids.id).toEqual(id(2));
     ids.store(id(2), 0);
     expect(ids.stored).toBe(IDS_STORED_MAX - 1);
@@ -103,13 +103,13 @@ describe('the ids of a client', () => {
   test('given up by an attempt serve the next one after silence, but not a deliberate one', () => {
     const ids = path();
     for (const n of [1, 2]) ids.store(id(n), 0);
-    ids.begin(false, START);
+    ids.begin(CAUSE_SILENCE, START);
     expect(ids.id).toEqual(id(1));
     ids.heard();
     expect([ids.stored, ids.id]).toEqual([2, null]);
-    ids.begin(false, START);
+    ids.begin(CAUSE_SILENCE, START);
     expect(ids.id).toEqual(id(1));
-    ids.begin(true, START);
+    ids.begin(CAUSE_MOVED, START);
     expect(ids.id).toEqual(id(2));
     ids.heard();
     expect(ids.id).toEqual(id(2));
