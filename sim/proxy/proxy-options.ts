@@ -79,6 +79,8 @@ export interface ProxyOptions {
   readonly rebindEveryMicros?: Micros;
   /** Longer datagrams are dropped and counted. Default 2,048. */
   readonly datagramBytesMax?: number;
+  /** Datagrams under way at once; what comes beyond is dropped and counted. Default 131,072. */
+  readonly heldMax?: number;
   readonly observe?: ProxyObserver;
   /** Something that the operator should see. Default: nobody does. */
   readonly warn?: (text: string) => void;
@@ -91,7 +93,7 @@ export const CLIENTS_DEFAULT = 256;
 export const CLIENTS_MAX = 4_096;
 export const DATAGRAM_BYTES_DEFAULT = 2_048;
 /**
- * Datagrams under way at once; what comes beyond is dropped and counted. Two seconds at 60,000 a second, an eighth of what
+ * Two seconds at 60,000 a second, an eighth of what
  * the pool holds, so that copies and corrupted ones find room too.
  */
 export const HELD_MAX: number = 1 << 17;

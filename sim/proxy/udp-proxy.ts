@@ -74,6 +74,7 @@ export class UdpProxy {
   readonly #link: DirectionOptions;
   readonly #down: DirectionOptions;
   readonly #server: Int32Array;
+  readonly #heldMax: number;
   readonly #idleMicros: Micros;
   readonly #rebindEveryMicros: Micros;
   readonly #observe: ProxyObserver | null;
@@ -96,6 +97,7 @@ export class UdpProxy {
     this.#link = options.link;
     this.#down = options.down ?? options.link;
     this.#server = new Int32Array(options.to.slice().buffer);
+    this.#heldMax = options.heldMax ?? HELD_MAX;
     this.#idleMicros = options.idleMicros ?? IDLE_MICROS;
     this.#rebindEveryMicros = options.rebindEveryMicros ?? NEVER;
     this.#rebindAt = this.#rebindEveryMicros;
@@ -224,7 +226,7 @@ export class UdpProxy {
   /** The datagram in `slot` sets out on the link of `client`. */
   #enter(rx: DatagramSocket['rx'], slot: number, client: number, way: number): void {
     const direction = (way === UP ? this.clients.up : this.clients.down)[client]!;
-    if (this.#pool.held >= HELD_MAX || direction.nextIndex > INDEX_MAX) {
+    if (this.#pool.held >= this.#heldMax || direction.nextIndex > INDEX_MAX) {
       this.counters.crowded++;
       return;
     }
