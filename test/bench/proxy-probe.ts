@@ -1,0 +1,64 @@
+/**
+ * A process of its own: sends a stream of datagrams from one socket to a port (a proxy's, or that of its own other socket),
+ * takes them in with the other one, and reports how long each took.
+ *
+ * It never sleeps, so that what it measures is the way and not its own waking up. Arguments: JSON of `Stream`.
+ */
+
+import { ADDRESS_BYTES, addressOf } from '../../sys/api.ts';
+import { openSys } from '../../sys/index.ts';
+import { report } from './bench-child.ts';
+import { probeBytes } from './proxy-workload.ts';
+
+export interface Stream {
+  /** Where the other socket is bound. */
+  readonly bindPort: number;
+  readonly toPort: number;
+  readonly rateHz: number;
+  readonly datagrams: number;
+  /** Sizes as in the scenario, or all of 64 bytes. */
+  readonly sizes: boolean;
+}
+
+export interface Latencies {
+  /** One-way, in order of arrival. */
+  readonly micros: readonly number[];
+  /** The datagram of each. */
+  readonly index: readonly number[];
+}
+
+/** After the last was sent. */
+const PATIENCE_MICROS = 1_000_000;
+
+const stream = JSON.parse(process.argv[2]!) as Stream;
+const sys = openSys();
+const sender = await sys.openUdp(addressOf('127.0.0.1', 0)!);
+const receiver = await sys.openUdp(addressOf('127.0.0.1', stream.bindPort)!);
+const to = addressOf('127.0.0.1', stream.toPort)!;
+const sentAt = new Float64Array(stream.datagrams);
+const micros: number[] = [];
+const index: number[] = [];
+const start = sys.clock.now() + 10_000;
+const end = start + (stream.datagrams * 1_000_000) / stream.rateHz + PATIENCE_MICROS;
+let sent = 0;
+for (let now = sys.clock.now(); now < end && micros.length < stream.datagrams * 2; now = sys.clock.now()) {
+  if (sent < stream.datagrams && now >= start + (sent * 1_000_000) / stream.rateHz) {
+    const { tx } = sender;
+    tx.count = 1;
+    tx.view.setUint32(tx.offset[0]!, sent, true);
+    tx.length[0] = stream.sizes ? probeBytes(sent) : 64;
+    tx.address.set(to, 0 * ADDRESS_BYTES);
+    sentAt[sent++] = sys.clock.now();
+    sender.flush();
+  }
+  const count = receiver.receive();
+  if (count === 0) continue;
+  const arrived = sys.clock.now();
+  for (let slot = 0; slot < count; slot++) {
+    const n = receiver.rx.view.getUint32(receiver.rx.offset[slot]!, true);
+    index.push(n);
+    micros.push(arrived - sentAt[n]!);
+  }
+  if (stream.datagrams === micros.length && stream.toPort === stream.bindPort) break;
+}
+report({ micros, index });
