@@ -17,7 +17,7 @@ const BATCHING_MICROS_MAX = 200;
 /** Sends what has arrived at the end of its link. */
 export class Departures {
   /** How long after its time each datagram was with the kernel. */
-  readonly lateness: LatencyHistogram = new LatencyHistogram();
+  lateness: LatencyHistogram = new LatencyHistogram();
   /** From the receipt of each datagram until it was with the kernel, by way. */
   readonly latency: readonly [LatencyHistogram, LatencyHistogram] = [new LatencyHistogram(), new LatencyHistogram()];
   latestMicros: Micros = 0;
@@ -44,6 +44,12 @@ export class Departures {
     this.#dirty = new Int32Array(sockets.byKey.length);
     this.#isDirty = new Uint8Array(sockets.byKey.length);
     this.#isBlocked = new Uint8Array(sockets.byKey.length);
+  }
+
+  /** Forgets how late datagrams were so far: a program that has just started is compiled while it runs. */
+  measureAnew(): void {
+    this.lateness = new LatencyHistogram();
+    this.latestMicros = 0;
   }
 
   /**

@@ -17,6 +17,8 @@ export interface Setting {
   readonly seed: string;
   readonly link: DirectionOptions;
   readonly seconds: number;
+  /** Times before this are not counted. */
+  readonly warmUpSeconds: number;
   readonly spin?: boolean;
 }
 
@@ -33,6 +35,7 @@ const proxy = await UdpProxy.open(
 );
 report({ port: portOf(proxy.address) });
 const loop = new ProxyLoop(proxy, { spin: setting.spin ?? false });
+setTimeout(() => proxy.departures.measureAnew(), setting.warmUpSeconds * 1000);
 setTimeout(() => loop.stop(), setting.seconds * 1000);
 const before = cpuMicros();
 await loop.run();

@@ -2,10 +2,10 @@
  * A process of its own: sends a stream of datagrams from one socket to a port (a proxy's, or that of its own other socket),
  * takes them in with the other one, and reports how long each took.
  *
- * It never sleeps, so that what it measures is the way and not its own waking up. Arguments: JSON of `Stream`.
+ * Awake it measures the way and not its own waking up. Arguments: JSON of `Stream`.
  */
 
-import { ADDRESS_BYTES, addressOf } from '../../sys/api.ts';
+import { addressOf, READABLE } from '../../sys/api.ts';
 import { openSys } from '../../sys/index.ts';
 import { report } from './bench-child.ts';
 import { probeBytes } from './proxy-workload.ts';
@@ -18,6 +18,8 @@ export interface Stream {
   readonly datagrams: number;
   /** Sizes as in the scenario, or all of 64 bytes. */
   readonly sizes: boolean;
+  /** Whether it sleeps while nothing is to be done. */
+  readonly sleeps: boolean;
 }
 
 export interface Latencies {
@@ -28,12 +30,14 @@ export interface Latencies {
 }
 
 /** After the last was sent. */
-const PATIENCE_MICROS = 1_000_000;
+const PATIENCE_MICROS = 500_000;
 
 const stream = JSON.parse(process.argv[2]!) as Stream;
 const sys = openSys();
 const sender = await sys.openUdp(addressOf('127.0.0.1', 0)!);
 const receiver = await sys.openUdp(addressOf('127.0.0.1', stream.bindPort)!);
+const poller = sys.openPoller();
+poller.add(receiver, 0, READABLE);
 const to = addressOf('127.0.0.1', stream.toPort)!;
 const sentAt = new Float64Array(stream.datagrams);
 const micros: number[] = [];
@@ -47,9 +51,13 @@ for (let now = sys.clock.now(); now < end && micros.length < stream.datagrams * 
     tx.count = 1;
     tx.view.setUint32(tx.offset[0]!, sent, true);
     tx.length[0] = stream.sizes ? probeBytes(sent) : 64;
-    tx.address.set(to, 0 * ADDRESS_BYTES);
+    tx.address.set(to);
     sentAt[sent++] = sys.clock.now();
     sender.flush();
+  }
+  if (stream.sleeps) {
+    const next = sent < stream.datagrams ? start + (sent * 1_000_000) / stream.rateHz : end;
+    poller.wait(Math.max(0, next - sys.clock.now()));
   }
   const count = receiver.receive();
   if (count === 0) continue;
@@ -59,6 +67,5 @@ for (let now = sys.clock.now(); now < end && micros.length < stream.datagrams * 
     index.push(n);
     micros.push(arrived - sentAt[n]!);
   }
-  if (stream.datagrams === micros.length && stream.toPort === stream.bindPort) break;
 }
 report({ micros, index });

@@ -1,8 +1,7 @@
 /**
  * `sim proxy`: what it adds, how exact it is, how much it carries, and its latencies beside the simulator's.
  *
- * The proxy has a core of its own; blaster and sink share the other, or the probe has it, which never sleeps and so measures
- * the proxy's waking up and not its own.
+ * The proxy has one core, what loads it and takes in what it sends the other.
  */
 
 import { createSocket } from 'node:dgram';
@@ -11,19 +10,22 @@ import type { DirectionOptions } from '../../sim/link/direction-options.ts';
 import type { ProxyReport } from '../../sim/proxy/proxy-report.ts';
 import { BenchChild, canPin, UNPINNED_NOTE } from './bench-child.ts';
 import type { Setting } from './proxy-child.ts';
+import type { Load, Received } from './proxy-load.ts';
 import type { Latencies, Stream } from './proxy-probe.ts';
-import type { Received } from './proxy-sink.ts';
 import { DATAGRAMS, distance, RATE_HZ, SCENARIO, SEED, share, simulate } from './proxy-workload.ts';
 import { type BenchOptions, type BenchReport, type Figure, figure, machine, median, RUNS_DEFAULT } from './report.ts';
 
 const PROXY_CORE = 0;
 const LOAD_CORE = 1;
 const DATAGRAM_BYTES = 100;
-const BLAST_SECONDS = 4;
+const CLIENTS = 4;
+const WARM_UP_SECONDS = 2;
+const BLAST_SECONDS = 5;
 /** As much as nothing here carries. */
 const TOO_MUCH = 600_000;
-const PROBES = 2_000;
-const PROBE_HZ = 1_000;
+/** One datagram at a time. */
+const LONE = { datagrams: 2_000, rateHz: 1_000, sizes: false, sleeps: false };
+const GAME = { datagrams: DATAGRAMS, rateHz: RATE_HZ, sizes: true, sleeps: true };
 const EMPTY: DirectionOptions = {};
 /** Every packet has to be timed. */
 const DELAYS: DirectionOptions = { latencyMicros: 20_000, jitterMicros: 10_000 };
@@ -48,9 +50,9 @@ export async function run(options: BenchOptions): Promise<BenchReport> {
   const added: number[] = [];
   const addedSpinning: number[] = [];
   for (let run = 0; run < runs; run++) {
-    const direct = median((await probe(null, PROBES, PROBE_HZ, false)).micros);
-    added.push(median((await probe({ link: EMPTY }, PROBES, PROBE_HZ, false)).micros) - direct);
-    addedSpinning.push(median((await probe({ link: EMPTY, spin: true }, PROBES, PROBE_HZ, false)).micros) - direct);
+    const direct = median((await probe(null, LONE)).micros);
+    added.push(median((await probe({ link: EMPTY }, LONE)).micros) - direct);
+    addedSpinning.push(median((await probe({ link: EMPTY, spin: true }, LONE)).micros) - direct);
   }
   figures.push(figure('added, empty link, one way, p50', 'us', added, { op: '<=', value: 100 }));
   figures.push(figure('the same with --spin', 'us', addedSpinning));
@@ -65,7 +67,7 @@ export async function run(options: BenchOptions): Promise<BenchReport> {
   const steady = await repeat(runs, () => blast({ link: STAGES }, 100_000));
   figures.push(...lateness('every stage at 100,000 packets/s', steady, false));
   const simulated = await simulate();
-  const streams = await repeat(runs, () => probe({ link: SCENARIO }, DATAGRAMS, RATE_HZ, true));
+  const streams = await repeat(runs, () => probe({ link: SCENARIO }, GAME));
   const distances = streams.map(({ micros }) => distance(micros, simulated.micros));
   figures.push(figure('latencies against the simulator, KS', 'distance', distances, { op: '<=', value: 0.05 }));
   const other = streams.map(({ index }) => differences(index, simulated.index));
@@ -86,19 +88,21 @@ export async function run(options: BenchOptions): Promise<BenchReport> {
 /** Latencies through a proxy, or of the bare kernel. */
 async function probe(
   of: Pick<Setting, 'link' | 'spin'> | null,
-  datagrams: number,
-  rateHz: number,
-  sizes: boolean,
+  wanted: Omit<Stream, 'bindPort' | 'toPort'>,
 ): Promise<Latencies> {
   const bindPort = await freePort();
-  const seconds = datagrams / rateHz + 3;
+  const seconds = wanted.datagrams / wanted.rateHz + 3;
   const proxy =
     of === null
       ? null
-      : BenchChild.node('./proxy-child.js', [json({ ...of, toPort: bindPort, seed: SEED, seconds })], PROXY_CORE);
+      : BenchChild.node(
+          './proxy-child.js',
+          [json({ ...of, toPort: bindPort, seed: SEED, seconds, warmUpSeconds: 0 })],
+          PROXY_CORE,
+        );
   try {
     const toPort = proxy === null ? bindPort : (await proxy.report<{ port: number }>()).port;
-    const stream: Stream = { bindPort, toPort, rateHz, datagrams, sizes };
+    const stream: Stream = { ...wanted, bindPort, toPort };
     const child = BenchChild.node('./proxy-probe.js', [JSON.stringify(stream)], LOAD_CORE);
     try {
       return await child.report<Latencies>();
@@ -112,34 +116,31 @@ async function probe(
 
 /** Packets through a proxy at a rate, or as many as it carries. */
 async function blast(of: Pick<Setting, 'link' | 'spin'>, packetsPerSecond: number): Promise<Blast> {
-  const sink = BenchChild.node('./proxy-sink.js', [], LOAD_CORE);
-  const { port: toPort } = await sink.report<{ port: number }>();
-  const proxy = BenchChild.node(
-    './proxy-child.js',
-    [json({ ...of, toPort, seed: SEED, seconds: BLAST_SECONDS })],
-    PROXY_CORE,
-  );
+  const bindPort = await freePort();
+  const setting = { ...of, toPort: bindPort, seed: SEED, seconds: BLAST_SECONDS, warmUpSeconds: WARM_UP_SECONDS };
+  const proxy = BenchChild.node('./proxy-child.js', [json(setting)], PROXY_CORE);
   try {
-    const { port } = await proxy.report<{ port: number }>();
-    const args = [port, packetsPerSecond, DATAGRAM_BYTES, 4].map(String);
-    const blaster = BenchChild.node('./proxy-blaster.js', args, LOAD_CORE);
-    const report = await proxy.report<ProxyReport & { cpuMicros: number }>();
-    await blaster.stop();
-    const lines = await sink.stopAndRead<Received>();
-    return {
-      packetsPerSecond: fastest(lines),
-      p50: report.latenessMs.p50!,
-      p99: report.latenessMs.p99!,
-      cpuMicros: report.cpuMicros / report.up.delivered,
-    };
+    const toPort = (await proxy.report<{ port: number }>()).port;
+    const load: Load = { bindPort, toPort, packetsPerSecond, bytes: DATAGRAM_BYTES, clients: CLIENTS };
+    const child = BenchChild.node('./proxy-load.js', [JSON.stringify(load)], LOAD_CORE);
+    try {
+      const report = await proxy.report<ProxyReport & { cpuMicros: number }>();
+      return {
+        packetsPerSecond: rateOf(await child.stopAndRead<Received>()),
+        p50: report.latenessMs.p50!,
+        p99: report.latenessMs.p99!,
+        cpuMicros: report.cpuMicros / report.up.delivered,
+      };
+    } finally {
+      await child.stop();
+    }
   } finally {
     await proxy.stop();
-    await sink.stop();
   }
 }
 
 /** Over the second half of the lines in which something came. */
-function fastest(lines: readonly Received[]): number {
+function rateOf(lines: readonly Received[]): number {
   const busy = lines.filter((line, i) => i > 0 && line.datagrams > lines[i - 1]!.datagrams);
   const [from, to] = [busy[busy.length >> 1]!, busy.at(-2)!];
   return ((to.datagrams - from.datagrams) * 1_000_000) / (to.atMicros - from.atMicros);
