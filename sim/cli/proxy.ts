@@ -14,7 +14,7 @@ import { DATAGRAM_BYTES_MAX, formatAddress, isIPv4, type Micros, portOf } from '
 import { openSys } from '../../sys/index.ts';
 import { ProxyLoop } from '../proxy/proxy-loop.ts';
 import { CLIENTS_DEFAULT, CLIENTS_MAX, DATAGRAM_BYTES_DEFAULT, IDLE_MICROS } from '../proxy/proxy-options.ts';
-import { type ProxyReport, reportOf } from '../proxy/proxy-report.ts';
+import { type ProxyReport, proxyReport } from '../proxy/proxy-report.ts';
 import { UdpProxy } from '../proxy/udp-proxy.ts';
 import { NONE } from '../world/datagram-pool.ts';
 import { decimal, UsageError, whole } from './command.ts';
@@ -96,7 +96,7 @@ async function run(options: Options): Promise<void> {
   );
   try {
     await runUntilEnd(proxy, options);
-    const report = reportOf(proxy);
+    const report = proxyReport(proxy);
     process.stdout.write(`${options.json ? JSON.stringify(report) : summaryOf(report)}\n`);
   } finally {
     proxy.close();
@@ -129,7 +129,7 @@ async function runUntilEnd(proxy: UdpProxy, options: Options): Promise<void> {
 function showLive(proxy: UdpProxy): NodeJS.Timeout {
   let before: ProxyReport | null = null;
   return setInterval(() => {
-    const report = reportOf(proxy);
+    const report = proxyReport(proxy);
     process.stderr.write(`\r\u001b[K${lineOf(report, before)}`);
     before = report;
   }, LIVE_MILLIS);

@@ -1,6 +1,6 @@
-/** What a proxy is told, and the limits of what it can be told. */
+/** What a proxy stands on, is told and counts, and the limits of what it can be told. */
 
-import type { Micros } from '../../sys/api.ts';
+import type { Clock, Micros, Sys } from '../../sys/api.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import type { LinkDirection } from '../link/link.ts';
 import {
@@ -86,14 +86,30 @@ export interface ProxyOptions {
   readonly warn?: (text: string) => void;
 }
 
+/** Counters of the proxy itself. */
+export interface ProxyCounters {
+  /** Datagrams of clients beyond the most that may be, or for whom no socket could be opened. */
+  refused: number;
+  /** Datagrams that came while as many as may be were under way. */
+  crowded: number;
+  /** Datagrams to a client's socket that did not come from the server. */
+  strangers: number;
+  /** Mappings that were replaced. */
+  rebinds: number;
+}
+
+/** What a proxy stands on. A test gives a clock of its own. */
+export interface ProxyMachine {
+  readonly sys: Sys;
+  /** Default: that of `sys`. */
+  readonly clock?: Clock;
+}
+
 /** A player behind a NAT is forgotten by most of them after 30 to 300 s; games send something each second. */
 export const IDLE_MICROS = 60_000_000;
 export const CLIENTS_DEFAULT = 256;
 /** Each has a descriptor and 150 KB of address space below 2 GiB for its transmit batch. */
 export const CLIENTS_MAX = 4_096;
 export const DATAGRAM_BYTES_DEFAULT = 2_048;
-/**
- * Two seconds at 60,000 a second, an eighth of what
- * the pool holds, so that copies and corrupted ones find room too.
- */
+/** Two seconds at 60,000 a second, an eighth of what the pool holds: copies find room too. */
 export const HELD_MAX: number = 1 << 17;

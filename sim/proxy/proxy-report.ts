@@ -68,7 +68,7 @@ export interface ProxyReport {
 }
 
 /** As of now. */
-export function reportOf(proxy: UdpProxy): ProxyReport {
+export function proxyReport(proxy: UdpProxy): ProxyReport {
   const { clients, counters, departures } = proxy;
   const sockets = proxy.sockets.totals();
   const seconds = proxy.now / 1_000_000;

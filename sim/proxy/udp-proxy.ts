@@ -6,7 +6,7 @@
  * at the time that it was scheduled for, so being late never adds up. `proxy-loop.ts` calls `turn()`.
  */
 
-import { type Clock, type DatagramSocket, type Micros, NEVER, READABLE, type Sys, WRITABLE } from '../../sys/api.ts';
+import { type Clock, type DatagramSocket, type Micros, NEVER, READABLE, WRITABLE } from '../../sys/api.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import { type DatagramPool, NONE } from '../world/datagram-pool.ts';
 import { EVENT_DELIVERED, EVENT_DROPPED } from '../world/digest.ts';
@@ -22,7 +22,9 @@ import {
   EVENT_NAMES,
   HELD_MAX,
   IDLE_MICROS,
+  type ProxyCounters,
   type ProxyEvent,
+  type ProxyMachine,
   type ProxyObserver,
   type ProxyOptions,
 } from './proxy-options.ts';
@@ -32,25 +34,6 @@ import { LISTENER, ProxySockets } from './proxy-sockets.ts';
 const SWEEP_MICROS = 1_000_000;
 /** Packet indices of a direction are 32 bits wide; what comes after the last is dropped. */
 const INDEX_MAX = 0xffff_fffe;
-
-/** Counters of the proxy itself. */
-export interface ProxyCounters {
-  /** Datagrams of clients beyond the most that may be, or for whom no socket could be opened. */
-  refused: number;
-  /** Datagrams that came while as many as may be were under way. */
-  crowded: number;
-  /** Datagrams to a client's socket that did not come from the server. */
-  strangers: number;
-  /** Mappings that were replaced. */
-  rebinds: number;
-}
-
-/** What a proxy stands on. A test gives a clock of its own. */
-export interface ProxyMachine {
-  readonly sys: Sys;
-  /** Default: that of `sys`. */
-  readonly clock?: Clock;
-}
 
 /** One proxy. Made by `open`; belongs to one thread. */
 export class UdpProxy {
@@ -67,6 +50,9 @@ export class UdpProxy {
     { unheard: 0, overflowed: 0 },
     { unheard: 0, overflowed: 0 },
   ];
+
+  /** World time at which datagrams last came in. */
+  lastAt: Micros = 0;
 
   readonly #clock: Clock;
   readonly #timeline: Timeline;
@@ -194,6 +180,7 @@ export class UdpProxy {
     this.#advance(now);
     this.departures.flushLate(now);
     this.#timeline.skipTo(now);
+    this.lastAt = now;
     if (key === LISTENER) this.#fromClients(socket, count);
     else this.#fromServer(socket, count, key - 1);
   }

@@ -6,7 +6,7 @@
 
 import type { DirectionOptions } from '../../sim/link/direction-options.ts';
 import { ProxyLoop } from '../../sim/proxy/proxy-loop.ts';
-import { reportOf } from '../../sim/proxy/proxy-report.ts';
+import { proxyReport } from '../../sim/proxy/proxy-report.ts';
 import { UdpProxy } from '../../sim/proxy/udp-proxy.ts';
 import { addressOf, portOf } from '../../sys/api.ts';
 import { openSys } from '../../sys/index.ts';
@@ -39,5 +39,5 @@ setTimeout(() => proxy.departures.measureAnew(), setting.warmUpSeconds * 1000);
 setTimeout(() => loop.stop(), setting.seconds * 1000);
 const before = cpuMicros();
 await loop.run();
-report({ ...reportOf(proxy), cpuMicros: cpuMicros() - before });
+report({ ...proxyReport(proxy), cpuMicros: cpuMicros() - before });
 proxy.close();

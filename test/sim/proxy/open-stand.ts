@@ -19,6 +19,11 @@ export interface Seen {
 /** Passes of the proxy and of Node's loop that a datagram may need to get through the kernel: some seconds. */
 const PASSES_MAX = 20_000;
 
+export interface StandOptions extends Partial<ProxyOptions> {
+  /** How sockets towards the server are opened, in place of the usual way, which is given. */
+  readonly wrapOpenUdp?: (openUdp: Sys['openUdp']) => Sys['openUdp'];
+}
+
 export class Stand {
   readonly proxy: UdpProxy;
   readonly server: DatagramSocket;
@@ -46,10 +51,9 @@ export class Stand {
     this.#inboxes.set(server, []);
   }
 
-  static async open(options: Partial<ProxyOptions> & { openUdp?: Sys['openUdp'] } = {}): Promise<Stand> {
+  static async open({ wrapOpenUdp, ...options }: StandOptions = {}): Promise<Stand> {
     const sys = openSys();
     const proxySys = openSys();
-    if (options.openUdp !== undefined) proxySys.openUdp = options.openUdp;
     const server = await sys.openUdp(loopback());
     const clock = { time: 1_000_000 };
     const seen: Seen[] = [];
@@ -67,22 +71,23 @@ export class Stand {
         ...options,
       },
     );
+    if (wrapOpenUdp !== undefined) proxySys.openUdp = wrapOpenUdp(proxySys.openUdp.bind(proxySys));
     return new Stand(sys, server, proxy, clock, seen, warnings);
   }
 
   /** A socket of a client. */
-  async client(): Promise<DatagramSocket> {
-    const socket = await this.#sys.openUdp(loopback());
+  async client(host = '127.0.0.1'): Promise<DatagramSocket> {
+    const socket = await this.#sys.openUdp(addressOf(host, 0)!);
     this.#inboxes.set(socket, []);
     return socket;
   }
 
   /** Sends one datagram to the proxy, which has it when this resolves. */
   async send(from: DatagramSocket, bytes: Uint8Array, to: Uint8Array = this.proxy.address): Promise<void> {
-    const before = this.cameIn();
+    const before = this.#cameIn();
     append(from, to, bytes);
     from.flush();
-    await this.pass(() => this.cameIn() > before);
+    await this.pass(() => this.#cameIn() > before);
   }
 
   /** Moves the clock to world time `time`, where it is not there yet. */
@@ -118,7 +123,7 @@ export class Stand {
   }
 
   /** Datagrams that the proxy has taken in or refused. */
-  private cameIn(): number {
+  #cameIn(): number {
     const { refused, crowded, strangers } = this.proxy.counters;
     const { truncated } = this.proxy.sockets.totals();
     const way = (way: number): number => this.proxy.clients.totals(way).sent;
