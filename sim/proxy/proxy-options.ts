@@ -2,63 +2,7 @@
 
 import type { Clock, Micros, Sys } from '../../sys/api.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
-import type { LinkDirection } from '../link/link.ts';
-import {
-  EVENT_CORRUPTED,
-  EVENT_DELIVERED,
-  EVENT_DROPPED,
-  EVENT_DUPLICATED,
-  EVENT_LOST,
-  EVENT_POLICED,
-  EVENT_QUEUE_DROP,
-  EVENT_TOO_LARGE,
-} from '../world/digest.ts';
-
-/** What happened to a datagram. */
-export type ProxyEvent =
-  /** Came in from a socket, before its link. */
-  | 'received'
-  /** Goes out to a socket, with the bytes that it has after its link. */
-  | 'delivered'
-  | 'lost'
-  | 'queue-drop'
-  | 'too-large'
-  | 'policed'
-  /** Goes on with other bytes: those that are shown. */
-  | 'corrupted'
-  /** A copy of it will be delivered too. */
-  | 'duplicated'
-  /** Reached its end and nobody took it: sent to an earlier mapping of a NAT, or the socket's batch was full. */
-  | 'unheard';
-
-/**
- * Told of every datagram, only where set (a capture). `time` is world time: microseconds since the proxy began, as the
- * model has it, which is when the datagram should go out and not when the kernel takes it. `index` counts the datagrams of
- * `direction`. `bytes` are valid within the call.
- */
-export type ProxyObserver = (
-  time: Micros,
-  direction: LinkDirection,
-  kind: ProxyEvent,
-  index: number,
-  bytes: Uint8Array,
-) => void;
-
-/** The event of each EVENT_* number that observers are told of. */
-export const EVENT_NAMES: readonly (ProxyEvent | undefined)[] = eventNames();
-
-function eventNames(): (ProxyEvent | undefined)[] {
-  const names: (ProxyEvent | undefined)[] = [];
-  names[EVENT_DELIVERED] = 'delivered';
-  names[EVENT_LOST] = 'lost';
-  names[EVENT_QUEUE_DROP] = 'queue-drop';
-  names[EVENT_TOO_LARGE] = 'too-large';
-  names[EVENT_POLICED] = 'policed';
-  names[EVENT_CORRUPTED] = 'corrupted';
-  names[EVENT_DUPLICATED] = 'duplicated';
-  names[EVENT_DROPPED] = 'unheard';
-  return names;
-}
+import type { DatagramObserver } from '../world/observer.ts';
 
 export interface ProxyOptions {
   /** Decides every chance, as in a world: client n meets the fates of host `client-n`. */
@@ -81,7 +25,11 @@ export interface ProxyOptions {
   readonly datagramBytesMax?: number;
   /** Datagrams under way at once; what comes beyond is dropped and counted. Default 131,072. */
   readonly heldMax?: number;
-  readonly observe?: ProxyObserver;
+  /**
+   * Told of every datagram (a capture). Times are microseconds since the proxy began, as the model has it: when the datagram
+   * should go out, not when the kernel takes it.
+   */
+  readonly observe?: DatagramObserver;
   /** Something that the operator should see. Default: nobody does. */
   readonly warn?: (text: string) => void;
 }

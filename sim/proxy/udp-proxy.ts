@@ -10,6 +10,7 @@ import { type Clock, type DatagramSocket, type Micros, NEVER, READABLE, WRITABLE
 import type { DirectionOptions } from '../link/direction-options.ts';
 import { type DatagramPool, NONE } from '../world/datagram-pool.ts';
 import { EVENT_DELIVERED, EVENT_DROPPED } from '../world/digest.ts';
+import { observerOf } from '../world/observer.ts';
 import { Streams } from '../world/streams.ts';
 import { DUE_ARRIVAL, type Timeline } from '../world/timeline.ts';
 import { Transit } from '../world/transit.ts';
@@ -19,13 +20,10 @@ import {
   CLIENTS_DEFAULT,
   CLIENTS_MAX,
   DATAGRAM_BYTES_DEFAULT,
-  EVENT_NAMES,
   HELD_MAX,
   IDLE_MICROS,
   type ProxyCounters,
-  type ProxyEvent,
   type ProxyMachine,
-  type ProxyObserver,
   type ProxyOptions,
 } from './proxy-options.ts';
 import { LISTENER, ProxySockets } from './proxy-sockets.ts';
@@ -63,7 +61,6 @@ export class UdpProxy {
   readonly #heldMax: number;
   readonly #idleMicros: Micros;
   readonly #rebindEveryMicros: Micros;
-  readonly #observe: ProxyObserver | null;
   readonly #warn: (text: string) => void;
   #sweepAt: Micros = SWEEP_MICROS;
   #rebindAt: Micros;
@@ -88,8 +85,7 @@ export class UdpProxy {
     this.#rebindEveryMicros = options.rebindEveryMicros ?? NEVER;
     this.#rebindAt = this.#rebindEveryMicros;
     this.#warn = options.warn ?? (() => {});
-    this.#observe = options.observe ?? null;
-    if (this.#observe !== null) this.transit.observer = (kind, id) => this.#tell(EVENT_NAMES[kind], id);
+    if (options.observe !== undefined) this.transit.observer = observerOf(this.transit, options.observe);
   }
 
   /** Binds the socket that clients send to. Rejects with SysError; RangeError for options that cannot be. */
@@ -219,11 +215,6 @@ export class UdpProxy {
     }
     this.clients.lastAt[client] = this.#timeline.now;
     const id = this.#pool.take(rx, slot);
-    if (this.#observe !== null) {
-      this.#pool.direction[id] = direction.number;
-      this.#pool.index[id] = direction.nextIndex;
-      this.#tell('received', id);
-    }
     this.transit.send(direction, id);
   }
 
@@ -259,13 +250,13 @@ export class UdpProxy {
       this.#drop(id, way, 'overflowed');
       return;
     }
-    if (this.#observe !== null) this.#tell(EVENT_NAMES[EVENT_DELIVERED], id);
+    this.transit.observer?.(EVENT_DELIVERED, id);
     this.#leave(id);
   }
 
   #drop(id: number, way: number, why: keyof WayCounters): void {
     this.ways[way]![why]++;
-    if (this.#observe !== null) this.#tell(EVENT_NAMES[EVENT_DROPPED], id);
+    this.transit.observer?.(EVENT_DROPPED, id);
     this.#leave(id);
   }
 
@@ -318,15 +309,6 @@ export class UdpProxy {
   #isServer(words: Int32Array, at: number): boolean {
     for (let i = 0; i < ADDRESS_WORDS; i++) if (words[at + i] !== this.#server[i]) return false;
     return true;
-  }
-
-  #tell(kind: ProxyEvent | undefined, id: number): void {
-    if (kind === undefined) return;
-    const pool = this.#pool;
-    const arena = pool.arenaOf(id);
-    const bytes = new Uint8Array(arena.buffer, arena.byteOffset + pool.offsetOf(id), pool.lengthBytes[id]!);
-    const direction = this.transit.directions[pool.direction[id]!]!;
-    this.#observe!(this.#timeline.now, direction, kind, pool.index[id]!, bytes);
   }
 
   #warnOnce(text: string): void {

@@ -9,6 +9,8 @@
 import type { Micros } from '../../sys/api.ts';
 
 /** What an event was; part of what is mixed. */
+/** A datagram enters its link. Observers are told; never mixed, since what becomes of it is. */
+export const EVENT_ENTERED = 0;
 export const EVENT_SENT = 1;
 export const EVENT_LOST = 2;
 export const EVENT_DELIVERED = 3;

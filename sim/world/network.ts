@@ -158,6 +158,7 @@ export class Network {
     const socket = known ? host.ports.find(pool.addresses, at) : null;
     const heard = socket?.accept(id) ?? false;
     const kind = heard ? EVENT_DELIVERED : EVENT_DROPPED;
+    if (this.transit.observer !== null) this.transit.observer(kind, id);
     this.digest.mix(now, kind, direction.number, pool.index[id]!, pool.lengthBytes[id]!, pool.hash[id]!);
     if (heard) {
       this.stats.delivered++;

@@ -19,6 +19,7 @@ import {
   EVENT_CORRUPTED,
   EVENT_DELIVERED,
   EVENT_DUPLICATED,
+  EVENT_ENTERED,
   EVENT_LOST,
   EVENT_POLICED,
   EVENT_QUEUE_DROP,
@@ -132,6 +133,7 @@ export class Transit {
     pool.index[id] = direction.enter(length);
     pool.sentAt[id] = now;
     this.stats.sent++;
+    if (this.observer !== null) this.observer(EVENT_ENTERED, id);
     const admission = direction.admit(length, now);
     if (admission !== ADMITTED) {
       this.#refuse(admission, id);

@@ -18,6 +18,7 @@ import { HOSTS_MAX, type HostOptions, SimHost } from './host.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
 import type { RebindOptions } from './nat.ts';
 import { Network } from './network.ts';
+import { type DatagramObserver, observerOf } from './observer.ts';
 import { SimAead } from './sim-aead.ts';
 import type { AeadFactory } from './sim-sys.ts';
 import { Streams } from './streams.ts';
@@ -95,6 +96,11 @@ export class World {
   /** Fingerprint of all that has happened, 32 hexadecimal digits. */
   digest(): string {
     return this.#network.digest.hex();
+  }
+
+  /** Tells `observe` of every datagram from now on, but of cross traffic; null: nobody. Changes nothing of the run. */
+  observe(observe: DatagramObserver | null): void {
+    this.#network.transit.observer = observe === null ? null : observerOf(this.#network.transit, observe);
   }
 
   /** Adds a machine. Throws RangeError when the name is taken or the world is full. */

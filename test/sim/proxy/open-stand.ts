@@ -1,8 +1,9 @@
 // A proxy on loopback between sockets of the test, under a clock that the test moves: time stands still while datagrams are
 // on their way through the kernel, so nothing here depends on how fast the machine is.
 
-import type { ProxyEvent, ProxyOptions } from '../../../sim/proxy/proxy-options.ts';
+import type { ProxyOptions } from '../../../sim/proxy/proxy-options.ts';
 import { UdpProxy } from '../../../sim/proxy/udp-proxy.ts';
+import type { DatagramEvent } from '../../../sim/world/observer.ts';
 import { addressOf, type DatagramSocket, type Micros, type Sys } from '../../../sys/api.ts';
 import { openSys } from '../../../sys/index.ts';
 import { append, copies, type Datagram } from '../../conformance/outside.ts';
@@ -11,7 +12,7 @@ import { append, copies, type Datagram } from '../../conformance/outside.ts';
 export interface Seen {
   readonly time: Micros;
   readonly direction: string;
-  readonly kind: ProxyEvent;
+  readonly kind: DatagramEvent;
   readonly index: number;
   readonly bytes: Uint8Array;
 }
