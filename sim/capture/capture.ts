@@ -1,0 +1,161 @@
+/**
+ * A capture of a simulated run: from an observer's events to packets that are opened, read and followed to their end, for
+ * whoever writes them down (`CaptureSink`).
+ *
+ * Packets under way are held, up to a limit; nothing else grows with the run.
+ */
+
+import type { Micros } from '../../sys/api.ts';
+import { PACKET_PAYLOAD, PACKET_PAYLOAD_WITH_ID } from '../../transport/netcode/packets.ts';
+import type { LinkDirection } from '../link/link.ts';
+import type { DatagramEvent } from '../world/observer.ts';
+import { CapturedPacket, type Carried } from './captured-packet.ts';
+import { CarriedBefore } from './carried-before.ts';
+import { readPayload } from './frames.ts';
+import { type CaptureKeys, type OpenedPacket, PacketOpener } from './packet-opener.ts';
+
+/** Packets under way that are followed: some 50 MB; beyond, the oldest are written down without their end. */
+const UNDER_WAY_MAX = 16_384;
+/** Sessions of which is known what was carried before: 0.5 MB each at most. Beyond, the oldest begin anew. */
+const SESSIONS_MAX = 1_024;
+
+/** Writes down what it is told. */
+export interface CaptureSink {
+  /** A packet enters its link. */
+  onSent?(packet: CapturedPacket): void;
+  /** Something happened to it, which the packet has noted. `bytes` are those that it has now, valid within the call. */
+  onEvent?(packet: CapturedPacket, kind: DatagramEvent, time: Micros, bytes: Uint8Array): void;
+  /** No event of it will follow. */
+  onSettled?(packet: CapturedPacket): void;
+  /** The run is over. */
+  onEnd?(time: Micros): void;
+}
+
+/** Both directions of a session. */
+interface Directions {
+  readonly up: CarriedBefore;
+  readonly down: CarriedBefore;
+}
+
+export class Capture {
+  readonly #sinks: readonly CaptureSink[];
+  #opener: PacketOpener | null = null;
+  /** By session number. */
+  readonly #sessions: Map<number, Directions> = new Map();
+  /** By direction and index. */
+  readonly #underWay: Map<string, CapturedPacket> = new Map();
+  readonly #channelNames: (string | undefined)[] = [];
+  #packets = 0;
+  readonly #nameOf = (channel: number): string => this.channelName(channel);
+
+  constructor(sinks: readonly CaptureSink[]) {
+    this.#sinks = sinks;
+  }
+
+  /** The keys of the run: without them packets are not opened. */
+  begin(keys: CaptureKeys): void {
+    this.#opener = new PacketOpener(keys);
+  }
+
+  /** What channel `number` is called from now on. */
+  nameChannel(number: number, name: string): void {
+    this.#channelNames[number] = name;
+  }
+
+  /** The name of a channel; `channel 3` while it is not known. */
+  channelName(number: number): string {
+    return this.#channelNames[number] ?? `channel ${number}`;
+  }
+
+  /** The observer. */
+  readonly observe = (
+    time: Micros,
+    direction: LinkDirection,
+    kind: DatagramEvent,
+    index: number,
+    bytes: Uint8Array,
+    addresses: Uint8Array,
+  ): void => {
+    const place = `${direction.number}/${index}`;
+    if (kind === 'received') {
+      const packet = this.#read(time, direction.name, index, bytes, addresses);
+      this.#underWay.set(place, packet);
+      for (const sink of this.#sinks) sink.onSent?.(packet);
+      if (this.#underWay.size > UNDER_WAY_MAX) this.#settle(this.#underWay.keys().next().value as string);
+      return;
+    }
+    const packet = this.#underWay.get(place);
+    if (packet === undefined) return;
+    const settled = packet.note(kind, time);
+    for (const sink of this.#sinks) sink.onEvent?.(packet, kind, time, bytes);
+    if (settled) this.#settle(place);
+  };
+
+  /** The run is over at `time`. */
+  end(time: Micros): void {
+    for (const place of this.#underWay.keys()) this.#settle(place);
+    for (const sink of this.#sinks) sink.onEnd?.(time);
+  }
+
+  #settle(place: string): void {
+    const packet = this.#underWay.get(place)!;
+    this.#underWay.delete(place);
+    if (packet.opened !== null && packet.isLost) {
+      const ways = this.#directionsOf(packet.opened.session.number);
+      (packet.opened.fromClient ? ways.up : ways.down).onLost(packet.carried.number);
+    }
+    for (const sink of this.#sinks) sink.onSettled?.(packet);
+  }
+
+  #read(time: Micros, direction: string, index: number, bytes: Uint8Array, addresses: Uint8Array): CapturedPacket {
+    const [from, to] = direction.split('>') as [string, string];
+    const copy = bytes.slice();
+    const opened = this.#opener?.open(from, to, copy) ?? null;
+    const ways = opened === null ? null : this.#directionsOf(opened.session.number);
+    const sent = opened?.fromClient === false ? ways?.down : ways?.up;
+    const heard = opened?.fromClient === false ? ways?.up : ways?.down;
+    const carried = carriedBy(opened, sent, heard, this.#nameOf);
+    const packet = new CapturedPacket(
+      this.#packets++,
+      time,
+      direction,
+      index,
+      copy,
+      addresses.slice(),
+      opened,
+      carried,
+    );
+    sent?.onSent(carried.number);
+    return packet;
+  }
+
+  #directionsOf(session: number): Directions {
+    let found = this.#sessions.get(session);
+    if (found === undefined) {
+      found = { up: new CarriedBefore(), down: new CarriedBefore() };
+      this.#sessions.set(session, found);
+      if (this.#sessions.size > SESSIONS_MAX) this.#sessions.delete(this.#sessions.keys().next().value as number);
+    }
+    return found;
+  }
+}
+
+function carriedBy(
+  opened: OpenedPacket | null,
+  sent: CarriedBefore | undefined,
+  heard: CarriedBefore | undefined,
+  nameOf: (channel: number) => string,
+): Carried {
+  const numbered = opened !== null && opened.sequence >= 0n && opened.sequence <= BigInt(Number.MAX_SAFE_INTEGER);
+  const number = numbered ? Number(opened.sequence) : -1;
+  const isPayload = opened?.type === PACKET_PAYLOAD || opened?.type === PACKET_PAYLOAD_WITH_ID;
+  if (opened === null || !isPayload) return { number, payload: null, acked: [], repeats: [] };
+  const payload = readPayload(opened.data);
+  const ack = payload.frames.find(({ row }) => row.name === 'ack');
+  return {
+    number,
+    payload,
+    acked: ack === undefined ? [] : heard!.ackedBy(ack),
+    repeats: sent!.repetitions(payload.frames, number, nameOf),
+  };
+}
