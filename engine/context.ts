@@ -22,7 +22,7 @@ export interface EngineContext {
  * @param field the option that it came from, for the error
  */
 export async function resolveAddress(
-  context: EngineContext,
+  context: Pick<EngineContext, 'resolve'>,
   field: string,
   host: string,
   port: number,
@@ -51,7 +51,7 @@ export async function resolveAddress(
 
 /** The same for `host:port`, `[ipv6]:port` or `name:port`. */
 export async function resolveEndpointText(
-  context: EngineContext,
+  context: Pick<EngineContext, 'resolve'>,
   field: string,
   text: string,
 ): Promise<readonly Uint8Array[]> {

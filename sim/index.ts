@@ -14,6 +14,10 @@ export type { FourStateLoss } from './link/loss-four-state.ts';
 export type { TimeLoss } from './link/loss-in-time.ts';
 export type { PolicerOptions } from './link/policer.ts';
 export type { WifiOptions } from './link/wifi-delay.ts';
+export { type LoopOptions, ProxyLoop } from './proxy/proxy-loop.ts';
+export type { ProxyEvent, ProxyMachine, ProxyObserver, ProxyOptions } from './proxy/proxy-options.ts';
+export { type ProxyReport, proxyReport, type WayReport } from './proxy/proxy-report.ts';
+export { UdpProxy } from './proxy/udp-proxy.ts';
 export type { ChannelReport } from './scenario/message-latencies.ts';
 export {
   type ClientArgs,

@@ -62,11 +62,12 @@ export const SETTINGS: Readonly<Record<SettingName, Setting>> = {
   reorder: { unit: 'percent', text: 'packets held back for 20 ms', read: percent, byDefault: 0 },
 };
 
-/** Adds an option for each setting. */
-export function addNetworkOptions(command: Command): Command {
+/** Adds an option for each setting, except for those in `without`. */
+export function addNetworkOptions(command: Command, without: readonly SettingName[] = []): Command {
   const names = PRESETS.map(({ name }) => name);
   command.addOption(new Option('--preset <name>', 'a network by name, see `sim presets`').choices(names));
   for (const [name, { unit, text, read, byDefault }] of Object.entries(SETTINGS)) {
+    if (without.includes(name as SettingName)) continue;
     command.option(`--${name} <${unit}>`, text, read, byDefault as number);
   }
   return command;

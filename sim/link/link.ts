@@ -141,6 +141,12 @@ export class LinkDirection {
     return this.stats.sent;
   }
 
+  /** Packets in the queue, on the line and in the air. */
+  get underWay(): number {
+    const { sent, duplicated, delivered, lost, dropped, tooLarge, policed } = this.stats;
+    return sent + duplicated - delivered - lost - dropped - tooLarge - policed;
+  }
+
   /** Counts a packet in and returns its index. */
   enter(lengthBytes: number): number {
     const index = this.stats.sent++;

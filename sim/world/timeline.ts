@@ -1,10 +1,11 @@
 /**
  * Virtual time and what is due in it: the world's clock with its event queue.
  *
- * Time moves only when the world takes the next event; between two events nothing happens.
+ * Time moves only when the world takes the next event; between two events nothing happens. The proxy takes events as a
+ * real clock passes their times, so that here too each happens at the very time that it was scheduled for.
  */
 
-import type { Micros } from '../../sys/api.ts';
+import { type Micros, NEVER } from '../../sys/api.ts';
 import { EventQueue } from './event-queue.ts';
 
 /** What is due: a datagram arrives (id: datagram). */
@@ -50,6 +51,11 @@ export class Timeline {
     this.kind = payload & KIND_MASK;
     this.id = payload >>> KIND_BITS;
     return true;
+  }
+
+  /** When the next event is due; NEVER when none waits. For who lets time pass by a clock. */
+  get nextTime(): Micros {
+    return this.#queue.count === 0 ? NEVER : this.#queue.time;
   }
 
   /** Events that wait. */

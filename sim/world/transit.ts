@@ -75,7 +75,9 @@ export class Transit {
     overflowed: 0,
     unreachable: 0,
   };
-  /** By their numbers. */
+  /** Told of each event before it takes effect: one of EVENT_*, and a datagram that is in the pool. */
+  observer: ((kind: number, id: number) => void) | null = null;
+  /** By their numbers; a removed one stays in its place until another takes its number. */
   readonly directions: LinkDirection[] = [];
   /** Cross traffic, by its numbers. */
   readonly sources: (AimdSource | CbrSource)[] = [];
@@ -83,6 +85,9 @@ export class Transit {
   readonly #streams: Streams;
   /** By their numbers: those that a datagram has met. */
   readonly #bottlenecks: Bottleneck[] = [];
+  /** Numbers of those that were removed. */
+  readonly #freeDirections: number[] = [];
+  readonly #freeBottlenecks: number[] = [];
 
   constructor(streams: Streams) {
     this.#streams = streams;
@@ -90,9 +95,18 @@ export class Transit {
 
   /** A new direction; its chance hangs on the name. */
   addDirection(name: string, options: DirectionOptions): LinkDirection {
-    const made = new LinkDirection(name, this.directions.length, this.#streams, options);
-    this.directions.push(made);
+    const number = this.#freeDirections.at(-1) ?? this.directions.length;
+    const made = new LinkDirection(name, number, this.#streams, options);
+    this.#freeDirections.pop();
+    this.directions[number] = made;
     return made;
+  }
+
+  /** Gives back the numbers of a direction on which nothing is under way (`LinkDirection.underWay`), and of its own queue. */
+  removeDirection(direction: LinkDirection): void {
+    this.#freeDirections.push(direction.number);
+    const own = direction.queue;
+    if (own !== null && own.number !== UNNUMBERED) this.#freeBottlenecks.push(own.number);
   }
 
   /** A new source of cross traffic; its chance hangs on the name. */
@@ -217,6 +231,7 @@ export class Transit {
 
   #mix(kind: number, id: number): void {
     const { pool } = this;
+    if (this.observer !== null) this.observer(kind, id);
     this.digest.mix(
       this.timeline.now,
       kind,
@@ -232,7 +247,7 @@ export class Transit {
     if (bottleneck.number !== UNNUMBERED) {
       throw new Error(`bottleneck '${bottleneck.name}' is of another world: make one with this world's bottleneck()`);
     }
-    bottleneck.number = this.#bottlenecks.length;
-    this.#bottlenecks.push(bottleneck);
+    bottleneck.number = this.#freeBottlenecks.pop() ?? this.#bottlenecks.length;
+    this.#bottlenecks[bottleneck.number] = bottleneck;
   }
 }

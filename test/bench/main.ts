@@ -20,6 +20,7 @@ const BENCHES: Readonly<Record<string, string>> = {
   tick: '1,000 clients at 60 Hz against a C floor: server CPU a client-tick',
   memory: 'idle clients of a server, over loopback: bytes a connection',
   congestion: 'congestion control in the bottleneck model: rates, queues, fairness',
+  proxy: 'links of the simulator in real time: microseconds added and late, packets a second, and beside the simulator',
   sim: 'the simulator: events and virtual seconds a second',
 };
 
