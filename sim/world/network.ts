@@ -127,6 +127,7 @@ export class Network {
   openPoller(host: SimHost): SimPoller {
     const poller = new SimPoller(this, host, this.#pollers.length);
     this.#pollers.push(poller);
+    if (host.isDown) poller.die(); // asked for by code that has outlived it
     return poller;
   }
 

@@ -136,7 +136,7 @@ export class VirtualTimers {
       return null;
     }
     const now = this.#timeline.now;
-    if (timer.life !== timer.host.life) timer.cleared = true;
+    if (timer.life !== timer.host.life || timer.host.isDown) timer.cleared = true;
     const fires = !timer.cleared && timer.due <= now;
     if (fires && timer.repeats) this.#aimNext(timer);
     if (!timer.cleared && timer.due > now) {
