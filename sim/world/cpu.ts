@@ -75,8 +75,12 @@ export class Cpu {
     if (time > this.#busyUntil) this.#busyUntil = time;
   }
 
-  /** Forgets what waits and that it is busy: another life begins. */
+  /** It is no longer busy, since another life begins or one has ended. What waits is due now, and void by then. */
   reset(): void {
+    for (const waiting of this.#waiting.slice(this.#first)) {
+      const kind = waiting % KINDS;
+      this.#timeline.schedule(this.#timeline.now, kind, (waiting - kind) / KINDS);
+    }
     this.#busyUntil = 0;
     this.#spentNanos = 0;
     this.#waiting = [];

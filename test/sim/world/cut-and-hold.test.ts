@@ -202,6 +202,7 @@ describe('conservation', () => {
       digests.push(world.digest());
     }
     expect(digests[0]).toBe(digests[1]);
+    expect(digests[0]).toMatchInlineSnapshot(`"ce0fd9574ad9c6f90a3c7eaf4be4a0e2"`);
     expect(digests[2]).not.toBe(digests[0]);
   });
 });

@@ -46,6 +46,17 @@ describe('a kernel that blocks', () => {
     },
   );
 
+  it('keeps for whom the rest is', async () => {
+    const { world, host, socket, heard, run, fill } = await sender();
+    fill(4);
+    for (const slot of [0, 1]) socket.tx.address.set(addressOf('10.0.0.2', 10)!, slot * TO.length);
+    host.failSends('ENOBUFS', { times: 1 });
+    await run(() => socket.flush());
+    expect(world.stats.unheard).toBe(2);
+    await run(() => socket.flush());
+    expect(heard).toEqual([2, 3]);
+  });
+
   it('keeps what the caller had moved within its slot', async () => {
     const { host, socket, heard, run, fill } = await sender();
     fill(4);
