@@ -122,7 +122,7 @@ export class Nat {
    * Forgets from now on what has not sent for so long; NEVER: nothing. Ports that are bound now and were never mapped count
    * as just used. Throws RangeError.
    */
-  setTimeout(timeoutMicros: Micros): void {
+  forgetAfter(timeoutMicros: Micros): void {
     const isTime = Number.isInteger(timeoutMicros) && timeoutMicros >= 1 && timeoutMicros <= TIMEOUT_MICROS_MAX;
     if (!isTime && timeoutMicros !== NEVER) {
       throw new RangeError(

@@ -96,7 +96,7 @@ export class Network {
   /** The NAT of `host`, which it has from now on, forgets what has not sent for so long. */
   natTimeout(host: SimHost, timeoutMicros: Micros): void {
     const nat = host.nat ?? this.#natOf(host);
-    nat.setTimeout(timeoutMicros);
+    nat.forgetAfter(timeoutMicros);
     host.nat = nat;
   }
 
