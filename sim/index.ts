@@ -27,12 +27,16 @@ export {
   type ServerArgs,
   type SimulatedGame,
 } from './scenario/scenario.ts';
+export type { CpuOptions } from './world/cpu.ts';
 export { openEngine } from './world/engine-host.ts';
 export type { HostOptions, SimHost } from './world/host.ts';
+export type { HostClock } from './world/host-clock.ts';
+export type { HostFaultStats } from './world/host-faults.ts';
 export type { LatencyHistogram } from './world/latency-histogram.ts';
 export type { RebindOptions } from './world/nat.ts';
 export { SimAead } from './world/sim-aead.ts';
 export type { AeadFactory, SimSys } from './world/sim-sys.ts';
+export type { FaultSpan, SendError } from './world/socket-faults.ts';
 export type { Stream, Streams } from './world/streams.ts';
 export type { NetworkStats } from './world/transit.ts';
 export { World, type WorldOptions } from './world/world.ts';

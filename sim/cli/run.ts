@@ -69,8 +69,16 @@ function table(report: ScenarioReport, options: RunOptions, wallSeconds: number)
 }
 
 /** Why packets did not arrive; what only some links do is left out where it did not happen. */
-function causesText({ lost, queueFull, tooLarge, policed, overflowed, unheard }: ScenarioReport['dropped']): string {
-  const some = Object.entries({ 'queue full': queueFull, 'too large': tooLarge, policed });
+function causesText({
+  lost,
+  queueFull,
+  cut,
+  tooLarge,
+  policed,
+  overflowed,
+  unheard,
+}: ScenarioReport['dropped']): string {
+  const some = Object.entries({ 'queue full': queueFull, cut, 'too large': tooLarge, policed });
   return [
     `lost ${count(lost)}`,
     ...some.filter(([, packets]) => packets > 0).map(([cause, packets]) => `${cause} ${count(packets)}`),
