@@ -13,6 +13,8 @@ export class Turns {
   /** The host whose code runs, or ran last. */
   current: SimHost | null = null;
   readonly #network: Network;
+  /** A turn has run whose promises may not have settled. */
+  #ran = false;
 
   constructor(network: Network) {
     this.#network = network;
@@ -35,9 +37,9 @@ export class Turns {
   #resume(host: SimHost): boolean {
     const cpu = host.cpu!;
     if (!cpu.next()) return false;
-    const ran = this.#act(cpu.kind, cpu.id, true);
-    cpu.resume();
-    return ran;
+    if (this.#act(cpu.kind, cpu.id, true)) return true;
+    cpu.resume(); // it was void: the next one
+    return false;
   }
 
   /** Whether the host that an event is for cannot run now. The event is kept, or left out if it is void. */
@@ -63,15 +65,15 @@ export class Turns {
       if (!(kind === DUE_WAKE ? poller.onWake() : late ? poller.onLateDeadline() : poller.onDeadline())) return false;
       this.#network.digest.mix(now, EVENT_TURN, poller.host.number, poller.host.turns++, 0, 0);
     }
+    this.#ran = true;
     if (drainMicrotasks !== null) {
       drainMicrotasks();
       this.settled();
     }
-    this.current.cpu?.endTurn();
     return true;
   }
 
-  /** Promises have settled: tells the hosts that were touched. */
+  /** Promises have settled: tells the hosts that were touched, and the CPU of the one that ran what the turn has cost. */
   settled(): void {
     const touched = this.#network.touched;
     for (let i = 0; i < touched.length; i++) {
@@ -80,5 +82,11 @@ export class Turns {
       host.onSettled?.();
     }
     touched.length = 0;
+    if (!this.#ran) return;
+    this.#ran = false;
+    const cpu = this.current!.cpu;
+    if (cpu === null) return;
+    cpu.endTurn();
+    cpu.resume();
   }
 }
