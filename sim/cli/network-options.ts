@@ -1,7 +1,7 @@
 /** The network on the command line: latency, loss and their kin, in the units in which people speak of them. */
 
 import { type Command, Option } from 'commander';
-import { QUEUE_BYTES_MAX } from '../link/bottleneck.ts';
+import { QUEUE_BYTES_MAX } from '../link/bottleneck-options.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import type { LossModel } from '../link/loss.ts';
 import { PRESETS, presetNamed } from '../scenario/presets.ts';

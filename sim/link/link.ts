@@ -13,7 +13,8 @@
 
 import type { Micros } from '../../sys/api.ts';
 import type { Streams } from '../world/streams.ts';
-import { Bottleneck, OVERHEAD_BYTES } from './bottleneck.ts';
+import { Bottleneck } from './bottleneck.ts';
+import { OVERHEAD_BYTES } from './bottleneck-options.ts';
 import { Chance } from './chance.ts';
 import { CORRUPT_KINDS, Corrupt } from './corrupt.ts';
 import { Delay } from './delay.ts';
@@ -114,10 +115,9 @@ export class LinkDirection {
       this.#policer.configure(options.policer);
     }
     this.#shared = options.bottleneck ?? null;
-    const { rateBitsPerSecond } = options;
-    if (rateBitsPerSecond === undefined) this.#own?.open();
-    else if (this.#own === null) this.#own = new Bottleneck(this.name, { ...options, rateBitsPerSecond }, this.#chance);
-    else this.#own.configure({ ...options, rateBitsPerSecond });
+    if (options.rateBitsPerSecond === undefined && options.rateTrace === undefined) this.#own?.open();
+    else if (this.#own === null) this.#own = new Bottleneck(this.name, options, this.#chance);
+    else this.#own.configure(options);
   }
 
   /** What packets have to pass first: the shared bottleneck, or the direction's own; null when there is no limit. */

@@ -22,6 +22,7 @@ export const EVENT_MAPPED = 10;
 export const EVENT_TOO_LARGE = 11;
 export const EVENT_POLICED = 12;
 export const EVENT_CORRUPTED = 13;
+export const EVENT_ACT = 14;
 
 const TWO_TO_32 = 0x1_0000_0000;
 

@@ -7,12 +7,13 @@
 
 import { type Micros, NEVER } from '../../sys/api.ts';
 import type { AimdOptions, AimdSource } from '../link/aimd-source.ts';
-import { Bottleneck, type BottleneckOptions } from '../link/bottleneck.ts';
+import { Bottleneck } from '../link/bottleneck.ts';
+import type { BottleneckOptions } from '../link/bottleneck-options.ts';
 import type { CbrOptions, CbrSource } from '../link/cbr-source.ts';
 import { Chance } from '../link/chance.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import type { LinkDirection } from '../link/link.ts';
-import { EVENT_TIMER, EVENT_TURN } from './digest.ts';
+import { EVENT_ACT, EVENT_TIMER, EVENT_TURN } from './digest.ts';
 import { afterNodeTurn, drainMicrotasks, Guard } from './guard.ts';
 import { HOSTS_MAX, type HostOptions, SimHost } from './host.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
@@ -21,7 +22,7 @@ import { Network } from './network.ts';
 import { SimAead } from './sim-aead.ts';
 import type { AeadFactory } from './sim-sys.ts';
 import { Streams } from './streams.ts';
-import { DUE_ARRIVAL, DUE_DEPARTURE, DUE_SOURCE, DUE_TIMER, DUE_WAKE } from './timeline.ts';
+import { DUE_ACT, DUE_ARRIVAL, DUE_DEPARTURE, DUE_SOURCE, DUE_TIMER, DUE_WAKE } from './timeline.ts';
 import type { NetworkStats } from './transit.ts';
 
 /** Events between two looks at Node's own loop (signals, a progress bar): some milliseconds of work. */
@@ -50,6 +51,8 @@ export class World {
   readonly #openAead: AeadFactory;
   readonly #hosts: Map<string, SimHost> = new Map();
   readonly #bottlenecks: Map<string, Bottleneck> = new Map();
+  /** What `at` was given, by number; null once it was done. */
+  readonly #acts: ((() => void) | null)[] = [];
   #current: SimHost | null = null;
   #failure: { readonly error: unknown } | null = null;
   #running = false;
@@ -181,6 +184,15 @@ export class World {
   }
 
   /**
+   * Does `act` to the world at world time `time`, or now if that is past: a link that changes, a host that is bound anew. It
+   * is code of no host, so clocks and chance throw in it. Acts of one time are done in the order in which they were given,
+   * and before all else that was scheduled later for that time. An error that it throws ends `run()`.
+   */
+  at(time: Micros, act: () => void): void {
+    this.#network.timeline.schedule(time, DUE_ACT, this.#acts.push(act) - 1);
+  }
+
+  /**
    * Lets time pass up to and including `untilMicros` (NEVER: while anything is due), or until `stopWhen`, asked after each
    * turn of a host, is true. May be called again with a later time. Rejects with the first error of the code that runs
    * inside; the world is then where it was when it happened.
@@ -235,10 +247,15 @@ export class World {
     }
   }
 
-  /** Runs code of a host and lets its promises settle. False when the event was void. */
+  /** Runs code of a host, or an act of the world, and lets promises settle. False when the event was void. */
   #turn(kind: number, id: number): boolean {
     const now = this.#network.timeline.now;
-    if (kind === DUE_TIMER) {
+    if (kind === DUE_ACT) {
+      this.#current = null;
+      this.#network.digest.mix(now, EVENT_ACT, 0, id, 0, 0);
+      this.#acts[id]!();
+      this.#acts[id] = null;
+    } else if (kind === DUE_TIMER) {
       const timer = this.#network.timers.take(id);
       if (timer === null) return false;
       this.#current = timer.host;
