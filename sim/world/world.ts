@@ -148,6 +148,11 @@ export class World {
     return made;
   }
 
+  /** The bottleneck of that name; null when there is none. */
+  bottleneckNamed(name: string): Bottleneck | null {
+    return this.#bottlenecks.get(name) ?? null;
+  }
+
   /**
    * Cross traffic: a bulk transfer that fills a bottleneck or a direction as TCP does. Throws RangeError when the name is
    * taken or a number is out of its range.

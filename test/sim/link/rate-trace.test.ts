@@ -80,7 +80,7 @@ describe('a rate trace', () => {
     const line = trace([10]);
     for (let packet = 0; packet < 3; packet++) line.enter(packet, FULL, 0);
     departures(line);
-    expect(line.delays.meanMicros / 20_000).toBeCloseTo(1, 2);
+    expect(line.delays.meanMicros! / 20_000).toBeCloseTo(1, 2);
   });
 
   it('queues and drops as any line does', () => {
