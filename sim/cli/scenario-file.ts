@@ -14,7 +14,7 @@ export async function readScenarioFile(file: string, overrides: ScenarioOverride
   ]);
   const text = textOf(file, file);
   try {
-    return readScenario(file, text, (name) => textOf(besideFile(file, name), `${file}: ${name}`), overrides);
+    return readScenario(file, text, (name) => namedText(file, name), overrides);
   } catch (error) {
     throw error instanceof ScenarioFileError ? new FileError(error.message) : error;
   }
@@ -28,6 +28,15 @@ export function nameOfFile(file: string): string {
 /** The path of a file that a scenario file names. */
 export function besideFile(file: string, name: string): string {
   return isAbsolute(name) ? name : join(dirname(file), name);
+}
+
+/** The text of a file that a scenario file names. Throws RangeError, which is told with its place. */
+function namedText(file: string, name: string): string {
+  try {
+    return textOf(besideFile(file, name), name);
+  } catch (error) {
+    throw new RangeError((error as Error).message);
+  }
 }
 
 /** Throws UsageError; directories and binary files end here too. */

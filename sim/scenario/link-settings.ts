@@ -98,7 +98,7 @@ function queueOf(queue: { readonly bytes: number } | { readonly micros: number }
 function traceOf(trace: string | readonly number[] | null, traces: TraceReader): RateTraceTimes | null {
   if (trace === null) return null;
   if (typeof trace === 'string') return traces(trace);
-  checkRateTrace('this trace', trace);
+  checkRateTrace('link', trace);
   return trace;
 }
 
@@ -156,9 +156,14 @@ function queueBytesOf(settings: LinkSettings): { readonly queueBytes?: number } 
 export function inWordsOfTheFile(error: unknown): string {
   if (!(error instanceof RangeError)) throw error;
   let text = error.message.replace(/^(link|bottleneck)\b[^:]*: /, '');
-  const names = Object.entries(SETTING_OF).map(([field, setting]) => [field, setting] as const);
-  for (const [field, setting] of [...names, ['queue', 'queueBytes'], ['queue', 'queueMicros']] as const) {
+  const { discipline, ...others } = SETTING_OF;
+  for (const [field, setting] of [
+    ...Object.entries(others),
+    ['queue', 'queueBytes'],
+    ['queue', 'queueMicros'],
+  ] as const) {
     if (field !== setting) text = text.replaceAll(new RegExp(`\\b${setting}\\b`, 'g'), field);
   }
+  text = text.replace(/\bqueue(:? ')/g, `discipline$1`); // what drops is called queue in code
   return /Micros\b/.test(error.message) ? `${text} (microseconds)` : text;
 }

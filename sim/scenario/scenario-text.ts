@@ -105,7 +105,7 @@ export class ScenarioText {
 /** What zod says, as problems: of the forms that a value may have, only the one is discussed that was meant. */
 function problemsOf(issue: z.core.$ZodIssue, before: Problem['path'] = []): Problem[] {
   const path = [...before, ...(issue.path as (string | number)[])];
-  if (issue.code === 'invalid_union') {
+  if (issue.code === 'invalid_union' && issue.input !== undefined) {
     const meant = meantForm(issue.errors);
     return meant === null ? [{ path, message: issue.message }] : meant.flatMap((one) => problemsOf(one, path));
   }
@@ -113,27 +113,30 @@ function problemsOf(issue: z.core.$ZodIssue, before: Problem['path'] = []): Prob
     const messages = issue.message.split('\n');
     return issue.keys.map((key, i) => ({ path: [...path, key], message: messages[i]! }));
   }
-  if (issue.code === 'invalid_type' && issue.input === undefined && /^Invalid input/.test(issue.message)) {
-    return [{ path, message: 'is missing' }];
-  }
-  return [{ path, message: issue.message }];
+  const missing = issue.code !== 'custom' && issue.input === undefined;
+  return [{ path, message: missing ? `is missing: ${issue.message}` : issue.message }];
 }
 
-/** The issues of the form that fits best; null when the value fits none in kind (a number where objects are meant). */
+/**
+ * The issues of the form that fits best; null when the value fits none in kind (a number where objects are meant) or in
+ * the word by which forms are told apart.
+ */
 function meantForm(forms: readonly z.core.$ZodIssue[][]): z.core.$ZodIssue[] | null {
   const weights = forms.map((issues) => {
-    if (issues.some((issue) => issue.path.length === 0 && issue.code !== 'unrecognized_keys'))
-      return Number.POSITIVE_INFINITY;
-    return issues.reduce((sum, issue) => sum + weightOf(issue), 0);
+    const other = issues.some(
+      (issue) =>
+        (issue.code === 'invalid_value' && issue.values.length === 1) ||
+        (issue.path.length === 0 && issue.code !== 'unrecognized_keys'),
+    );
+    return other ? Number.POSITIVE_INFINITY : issues.reduce((sum, issue) => sum + weightOf(issue), 0);
   });
   const least = Math.min(...weights);
   return least < Number.POSITIVE_INFINITY ? forms[weights.indexOf(least)]! : null;
 }
 
-/** How much an issue speaks against a form: a field that tells forms apart counts most. */
+/** How much an issue speaks against a form: fields that it does not know, each, and fields that it misses. */
 function weightOf(issue: z.core.$ZodIssue): number {
-  if (issue.code === 'unrecognized_keys') return issue.keys.length;
-  return issue.code === 'invalid_value' ? 10 : 1;
+  return issue.code === 'unrecognized_keys' ? issue.keys.length : 1;
 }
 
 /** `timeline[2].set.loss` */

@@ -48,7 +48,10 @@ function quantity(what: string, units: Units, min: number, max: number, example:
 export function share(what = 'a probability'): ShareSchema {
   const say = `give ${what} from 0 to 1, or a percentage such as "5%"`;
   return z
-    .union([z.number().min(0).max(1), z.string().regex(/^\d+(\.\d+)? ?%$/)], { error: say })
+    .union(
+      [z.number().min(0, { error: say }).max(1, { error: say }), z.string().regex(/^\d+(\.\d+)? ?%$/, { error: say })],
+      { error: say },
+    )
     .transform((value, context) => {
       const read = readShare(value);
       if (read === null) context.issues.push({ code: 'custom', message: say, input: value });
@@ -76,7 +79,8 @@ export function fields<T>(shape: Shape): z.ZodType<T> {
   const schema = z.strictObject(shape, {
     error: (issue) => {
       if (issue.code === 'unrecognized_keys') return issue.keys!.map((key) => unknownField(key, known)).join('\n');
-      return `give an object: { ${known.slice(0, 4).join(', ')}${known.length > 4 ? ', ...' : ''} }`;
+      const some = known.filter((name) => !name.startsWith('$'));
+      return `give an object: { ${some.slice(0, 4).join(', ')}${some.length > 4 ? ', ...' : ''} }`;
     },
   });
   return schema as z.ZodType as z.ZodType<T>;
