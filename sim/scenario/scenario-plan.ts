@@ -134,8 +134,7 @@ class LinkPlan {
     const changes = overrides.changes ?? {};
     const base = (way: Way) => overlay(this.#settings({}, entry, way, ['link'], traces), changes);
     this.#base = { up: base('up'), down: base('down') };
-    this.#asymmetric =
-      typeof entry === 'string' || entry.preset !== undefined || entry.up !== undefined || entry.down !== undefined;
+    this.#asymmetric = typeof entry === 'string' || entry.preset !== undefined || !same(this.#base.up, this.#base.down);
     this.#own = Object.entries(links).map(([glob, entry]) => ({ glob, matches: globMatcher(glob), entry }));
     const known = new Map<string, LinkSettings>();
     this.stage = {
@@ -243,4 +242,13 @@ class LinkPlan {
       return null;
     }
   }
+}
+
+/** Whether two ways have the same settings, in whatever order they were given. */
+function same(a: LinkSettings, b: LinkSettings): boolean {
+  const names = Object.keys(a) as (keyof LinkSettings)[];
+  return (
+    names.length === Object.keys(b).length &&
+    names.every((name) => a[name] === b[name] || JSON.stringify(a[name]) === JSON.stringify(b[name]))
+  );
 }

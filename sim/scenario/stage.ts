@@ -113,14 +113,14 @@ export class Stage {
     });
   }
 
-  /** Does something to every host that is meant. A rehearsal only finds out whether there is one. */
+  /**
+   * Does something to every host that is meant: the server by its name, clients by a pattern too. A rehearsal only finds
+   * out whether there is one.
+   */
   eachHost(glob: string, act: (host: SimHost, world: World) => void): void {
     const world = this.#world;
-    const server = globMatcher(glob)(SERVER);
-    const clients = server && !/[*?[]/.test(glob) ? [] : this.#clientsNamed(glob, server);
-    if (world === null) return;
-    if (server) act(world.hostNamed(SERVER)!, world);
-    for (const client of clients) act(world.hostNamed(clientName(client))!, world);
+    const names = glob === SERVER ? [SERVER] : this.#clientsNamed(glob).map(clientName);
+    if (world !== null) for (const name of names) act(world.hostNamed(name)!, world);
   }
 
   /** What is put on the stage from here is of this entry of the timeline. */
@@ -159,10 +159,10 @@ export class Stage {
   }
 
   /** Clients that are meant; in a rehearsal, those of them that it plays with. */
-  #clientsNamed(glob: string, mayBeNone = false): number[] {
+  #clientsNamed(glob: string): number[] {
     const matches = globMatcher(glob);
     const named = Array.from({ length: this.#options.clients }, (_, i) => i).filter((i) => matches(clientName(i)));
-    if (named.length === 0 && !mayBeNone && !(glob === '*' && this.#options.clients === 0)) {
+    if (named.length === 0 && !(glob === '*' && this.#options.clients === 0)) {
       const last = this.#options.clients - 1;
       const there = last < 0 ? 'there are none' : `there is client-0${last > 0 ? ` to client-${last}` : ''}`;
       throw new RangeError(`no client is called "${glob}"; ${there}`);

@@ -240,7 +240,7 @@ export class World {
         if (timeline.kind === DUE_ARRIVAL) this.#network.arrive(timeline.id);
         else if (timeline.kind === DUE_DEPARTURE) this.#network.transit.depart(timeline.id);
         else if (timeline.kind === DUE_SOURCE) this.#network.transit.sources[timeline.id]!.turn();
-        else if (this.#turn(timeline.kind, timeline.id)) {
+        else if (timeline.kind === DUE_ACT ? this.#act(timeline.id) : this.#turn(timeline.kind, timeline.id)) {
           left--;
           if (this.#failure !== null) throw this.#failure.error;
           if (stopWhen?.() === true) return true;
@@ -252,15 +252,23 @@ export class World {
     }
   }
 
-  /** Runs code of a host, or an act of the world, and lets promises settle. False when the event was void. */
+  /** Does act `id` of the world. */
+  #act(id: number): boolean {
+    this.#current = null;
+    this.#network.digest.mix(this.#network.timeline.now, EVENT_ACT, 0, id, 0, 0);
+    this.#acts[id]!();
+    this.#acts[id] = null;
+    if (drainMicrotasks !== null) {
+      drainMicrotasks();
+      this.#settled();
+    }
+    return true;
+  }
+
+  /** Runs code of a host and lets its promises settle. False when the event was void. */
   #turn(kind: number, id: number): boolean {
     const now = this.#network.timeline.now;
-    if (kind === DUE_ACT) {
-      this.#current = null;
-      this.#network.digest.mix(now, EVENT_ACT, 0, id, 0, 0);
-      this.#acts[id]!();
-      this.#acts[id] = null;
-    } else if (kind === DUE_TIMER) {
+    if (kind === DUE_TIMER) {
       const timer = this.#network.timers.take(id);
       if (timer === null) return false;
       this.#current = timer.host;

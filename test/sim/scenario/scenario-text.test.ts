@@ -10,7 +10,10 @@ describe('a problem of a file', () => {
       'storm.json:1: link.up.loss: give a probability from 0 to 1, or a percentage',
     ],
     ['{ "link": { "up": { "loss": "5 percent" } } }', '(got "5 percent")'],
-    ['{ "link": { "loss": 2 } }', 'link.loss: give a probability from 0 to 1, or a percentage such as "5%"; or a model'],
+    [
+      '{ "link": { "loss": 2 } }',
+      'link.loss: give a probability from 0 to 1, or a percentage such as "5%"; or a model',
+    ],
     ['{ "link": { "los": 0.1 } }', 'link.los: unknown field; do you mean "loss"?'],
     ['{ "ports": 1 }', 'ports: unknown field'],
     ['{ "link": { "latency": 50 } }', 'link.latency: give a duration from 0us to 1min, such as "50ms" (got 50)'],
@@ -22,7 +25,10 @@ describe('a problem of a file', () => {
     ['{ "link": "pigeon" }', 'link: give a preset (lan, fiber'],
     ['{ "link": { "preset": "pigeon" } }', 'link.preset: give one of lan, fiber'],
     ['{ "link": { "wifi": { "busi": 1 } } }', 'link.wifi.busi: unknown field; do you mean "busy"?'],
-    ['{ "link": { "loss": { "model": "gilbert-elliott", "loss": 0.9, "meanBurstPackets": 2 } } }', 'link: loss.meanBurstPackets 2 is too short'],
+    [
+      '{ "link": { "loss": { "model": "gilbert-elliott", "loss": 0.9, "meanBurstPackets": 2 } } }',
+      'link: loss.meanBurstPackets 2 is too short',
+    ],
     ['{ "link": { "loss": { "model": "gilbert" } } }', 'link.loss: give a probability'],
     ['{ "link": { "jitter": "5ms" } }', 'link: jitter (5000 us) is larger than latency (0 us)'],
     ['{ "link": { "queue": "64KiB" } }', 'link: queue belongs to a rate: give rate too'],
