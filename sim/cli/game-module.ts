@@ -5,6 +5,7 @@
  * engine must be the same on both sides.
  */
 
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -46,8 +47,10 @@ function reasonOf(error: unknown, path: string): string {
   const place = /^\s*(\S+:\d+:\d+)$/m.exec(message)?.[1];
   const first = oneLine(error).trim();
   if (place !== undefined) return `${first} at ${place}`;
-  const lines = stack.split('\n').slice(0, STACK_LINES);
-  // Node tells the place of a syntax error at the head of the stack, that of a thrown error in a frame.
+  // Node prints where a syntax error is, but does not put it into the error.
+  const syntax = error instanceof SyntaxError && !stack.includes(path);
+  const text = syntax ? spawnSync(process.execPath, ['--check', path], { encoding: 'utf8' }).stderr : stack;
+  const lines = text.split('\n').slice(0, STACK_LINES);
   const frame = lines.find((line) => line.includes(path))?.match(/(?:file:\/\/)?(\/[^()\s]*:\d+(?::\d+)?)/)?.[1];
   return frame === undefined ? first : `${first} at ${frame}`;
 }
