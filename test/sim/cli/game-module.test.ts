@@ -44,52 +44,56 @@ export async function client(host${types ? ': Host' : ''}, args${types ? ': any'
 }
 `;
 
-describe.skipIf(!built)(`a game in TypeScript${built ? '' : ' (skipped: dist/ is missing, build first)'}`, () => {
-  it(
-    'runs with the engine of the package, by every way to name it, and in the workers of a sweep',
-    () => {
-      write('rules.ts', RULES);
-      const game = write('game.ts', body(true));
-      const file = write(
-        'storm.json',
-        '{ "game": "./game.ts", "clients": 2, "seconds": 2, "link": { "latency": "20ms" } }',
-      );
-      const reports = [['--game', game, ...SHORT], ['--app', game, ...SHORT], [file]].map((args) => {
-        const { status, stdout, stderr } = sim(['run', ...args, '--json']);
-        expect([status, stderr]).toEqual([0, '']);
-        return JSON.parse(stdout);
-      });
-      expect(reports[0].channels).toMatchObject([{ channel: 'ping', from: 'clients' }]);
-      expect(reports[0].channels[0].arrived).toBeGreaterThan(60);
-      expect(new Set(reports.map(({ digest }) => digest)).size).toBe(1);
-      const swept = sim(['sweep', file, '--grid', 'loss=0', '--repeat', '1', '--seed', '1', '--json']);
-      expect(swept.stderr).toBe('');
-      expect(JSON.parse(swept.stdout).records[0].report.channels[0].arrived).toBeGreaterThan(60);
-    },
-    PATIENCE_MILLIS,
-  );
+describe.skipIf(!built)(
+  `a game in TypeScript${built ? '' : ' (skipped: dist/ is missing, build first)'}`,
+  { timeout: PATIENCE_MILLIS },
+  () => {
+    it(
+      'runs with the engine of the package, by every way to name it, and in the workers of a sweep',
+      () => {
+        write('rules.ts', RULES);
+        const game = write('game.ts', body(true));
+        const file = write(
+          'storm.json',
+          '{ "game": "./game.ts", "clients": 2, "seconds": 2, "link": { "latency": "20ms" } }',
+        );
+        const reports = [['--game', game, ...SHORT], ['--app', game, ...SHORT], [file]].map((args) => {
+          const { status, stdout, stderr } = sim(['run', ...args, '--json']);
+          expect([status, stderr]).toEqual([0, '']);
+          return JSON.parse(stdout);
+        });
+        expect(reports[0].channels).toMatchObject([{ channel: 'ping', from: 'clients' }]);
+        expect(reports[0].channels[0].arrived).toBeGreaterThan(60);
+        expect(new Set(reports.map(({ digest }) => digest)).size).toBe(1);
+        const swept = sim(['sweep', file, '--grid', 'loss=0', '--repeat', '1', '--seed', '1', '--json']);
+        expect(swept.stderr).toBe('');
+        expect(JSON.parse(swept.stdout).records[0].report.channels[0].arrived).toBeGreaterThan(60);
+      },
+      PATIENCE_MILLIS,
+    );
 
-  it.each([
-    [
-      'syntax.ts',
-      'export const a: number = 1;\nexport function server( { return 1;\n}\n',
-      /Unexpected keyword.* at .*syntax\.ts:2:26$/,
-    ],
-    [
-      'syntax.mjs',
-      'export const a = 1;\nexport function server( { return 1;\n}\n',
-      /Unexpected .* at .*syntax\.mjs:2$/,
-    ],
-    ['throws.ts', "const a: number = 1;\nthrow new Error('planted ' + a);\n", /planted 1 at .*throws\.ts:2:7$/],
-    ['throws.mjs', "const a = 1;\nthrow new Error('planted ' + a);\n", /planted 1 at .*throws\.mjs:2:7$/],
-    ['lonely.ts', "import './nowhere.ts';\n", /Cannot find module '\.\/nowhere\.ts'/],
-    ['none.ts', 'export const a: number = 1;\n', /exports neither server\(host, args\) nor client/],
-  ])('is refused with its place on one line: %s', (name, text, line) => {
-    const { status, stdout, stderr } = sim(['run', '--game', write(name, text), ...SHORT]);
-    expect(stderr.trim()).toMatch(line);
-    expect([status, stdout, stderr.trim().split('\n').length]).toEqual([2, '', 1]);
-  });
-});
+    it.each([
+      [
+        'syntax.ts',
+        'export const a: number = 1;\nexport function server( { return 1;\n}\n',
+        /Unexpected keyword.* at .*syntax\.ts:2:26$/,
+      ],
+      [
+        'syntax.mjs',
+        'export const a = 1;\nexport function server( { return 1;\n}\n',
+        /Unexpected .* at .*syntax\.mjs:2$/,
+      ],
+      ['throws.ts', "const a: number = 1;\nthrow new Error('planted ' + a);\n", /planted 1 at .*throws\.ts:2:7$/],
+      ['throws.mjs', "const a = 1;\nthrow new Error('planted ' + a);\n", /planted 1 at .*throws\.mjs:2:7$/],
+      ['lonely.ts', "import './nowhere.ts';\n", /Cannot find module '\.\/nowhere\.ts'/],
+      ['none.ts', 'export const a: number = 1;\n', /exports neither server\(host, args\) nor client/],
+    ])('is refused with its place on one line: %s', (name, text, line) => {
+      const { status, stdout, stderr } = sim(['run', '--game', write(name, text), ...SHORT]);
+      expect(stderr.trim()).toMatch(line);
+      expect([status, stdout, stderr.trim().split('\n').length]).toEqual([2, '', 1]);
+    });
+  },
+);
 
 function write(name: string, text: string): string {
   const file = join(folder, name);

@@ -136,47 +136,51 @@ describe.skipIf(!built)(
   },
 );
 
-describe.skipIf(!built)(`sim sweep file${built ? '' : ' (skipped: dist/ is missing, build first)'}`, () => {
-  it('lays each cell over the file, and each record has the command that repeats it', () => {
-    const out = join(folder, 'runs.ndjson');
-    const args = [
-      'sweep',
-      STORM,
-      '--grid',
-      'loss=0,20',
-      '--seconds',
-      '2',
-      '--repeat',
-      '1',
-      '--jobs',
-      '1',
-      '--out',
-      out,
-    ];
-    const { status, stderr } = sim(args);
-    expect([status, stderr]).toEqual([0, '']);
-    const records = readFileSync(out, 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    expect(records.map(({ cell, seed }) => [cell.loss, seed])).toEqual([
-      [0, '5/0'],
-      [20, '5/0'],
-    ]);
-    expect(records[1].report.dropped.lost).toBeGreaterThan(records[0].report.dropped.lost);
-    const { command, report: recorded } = records[1];
-    expect(command).toBe(`npm run sim -- run ${STORM} --loss 20 --seconds 2 --seed 5/0`);
-    expect(report(command.replace('npm run sim -- ', '').split(' ')).digest).toBe(recorded.digest);
-  });
+describe.skipIf(!built)(
+  `sim sweep file${built ? '' : ' (skipped: dist/ is missing, build first)'}`,
+  { timeout: PATIENCE_MILLIS },
+  () => {
+    it('lays each cell over the file, and each record has the command that repeats it', () => {
+      const out = join(folder, 'runs.ndjson');
+      const args = [
+        'sweep',
+        STORM,
+        '--grid',
+        'loss=0,20',
+        '--seconds',
+        '2',
+        '--repeat',
+        '1',
+        '--jobs',
+        '1',
+        '--out',
+        out,
+      ];
+      const { status, stderr } = sim(args);
+      expect([status, stderr]).toEqual([0, '']);
+      const records = readFileSync(out, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      expect(records.map(({ cell, seed }) => [cell.loss, seed])).toEqual([
+        [0, '5/0'],
+        [20, '5/0'],
+      ]);
+      expect(records[1].report.dropped.lost).toBeGreaterThan(records[0].report.dropped.lost);
+      const { command, report: recorded } = records[1];
+      expect(command).toBe(`npm run sim -- run ${STORM} --loss 20 --seconds 2 --seed 5/0`);
+      expect(report(command.replace('npm run sim -- ', '').split(' ')).digest).toBe(recorded.digest);
+    });
 
-  it('says once what is wrong with a cell', () => {
-    const { status, stderr } = sim(['sweep', STORM, '--grid', 'jitter=10,50']);
-    expect(status).toBe(2);
-    expect(stderr).toContain('storm.json:4: link: jitter (50000 us) is larger than latency (40000 us)');
-  });
-});
+    it('says once what is wrong with a cell', () => {
+      const { status, stderr } = sim(['sweep', STORM, '--grid', 'jitter=10,50']);
+      expect(status).toBe(2);
+      expect(stderr).toContain('storm.json:4: link: jitter (50000 us) is larger than latency (40000 us)');
+    });
+  },
+);
 
-describe.skipIf(!built)('the options of link stages', () => {
+describe.skipIf(!built)('the options of link stages', { timeout: PATIENCE_MILLIS }, () => {
   it('say what a file says', () => {
     const more = '--jitter-shape gamma --keep-order --mtu 600 --corrupt 1 --discipline codel'.split(' ');
     const fields =
