@@ -113,7 +113,13 @@ export function overlay(settings: LinkSettings, changes: SettingChanges): LinkSe
       made[name] = value;
     } else delete made[name];
   }
+  // With a rate of its own goes the queue before it.
+  if (hasRate(settings) && !hasRate(made)) for (const name of OF_THE_LINE) if (changes[name] == null) delete made[name];
   return made;
+}
+
+function hasRate({ rateBitsPerSecond, rateTrace }: LinkSettings): boolean {
+  return rateBitsPerSecond !== undefined || rateTrace !== undefined;
 }
 
 /** The options of a direction, with the shared line that `bottleneckNamed` gives, if any. Throws RangeError. */

@@ -105,6 +105,27 @@ describe('a timeline', () => {
     expect(losses.length).toBeGreaterThan(400); // the loss is still there
   });
 
+  it('changes no fate by a setting that decides another one', () => {
+    const link = '"link": { "preset": "4g-train", "rate": null }';
+    const step = '{ "from": "500ms", "every": "500ms", "set": { "latency": "80ms" } }';
+    const [plain, stepped] = ['[]', `[${step}]`].map((timeline) => {
+      const { world } = play(`{ "clients": 1, "seconds": 30, ${link}, "timeline": ${timeline} }`);
+      const up = directions(world)[0]!;
+      const lost: number[] = [];
+      const ask = (index: number): void => {
+        const arrival = up.cross(index, world.now);
+        if (arrival < 0) lost.push(index);
+        if (index < 2_900) world.at(world.now + 10_000, () => ask(index + 1));
+      };
+      world.at(0, () => ask(0));
+      return { world, lost };
+    });
+    return Promise.all([plain!, stepped!].map(({ world }) => world.run({ untilMicros: 30_000_000 }))).then(() => {
+      expect(plain!.lost.length).toBeGreaterThan(20);
+      expect(stepped!.lost).toEqual(plain!.lost);
+    });
+  });
+
   it('takes settings away by null, and puts one in place of those that exclude it', async () => {
     const { world } = play(
       '{ "clients": 1, "bottlenecks": { "b": { "rate": "5Mbit/s" } }, "link": { "rate": "1Mbit/s", "discipline": "codel" }, "timeline": [' +

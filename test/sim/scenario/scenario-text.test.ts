@@ -1,7 +1,14 @@
 // A scenario file and what is said of it when it cannot be run: a line for each problem, with its place.
 
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readScenario } from '../../../sim/scenario/scenario-plan.ts';
+import { ScenarioFileError } from '../../../sim/scenario/scenario-text.ts';
+import { Stream } from '../../../sim/world/streams.ts';
+
+const TEXTS = ['train', 'office-upload', 'cell'].map((name) =>
+  readFileSync(new URL(`../../../samples/scenarios/${name}.json`, import.meta.url), 'utf8'),
+);
 
 describe('a problem of a file', () => {
   it.each([
@@ -138,11 +145,57 @@ describe('a problem of a file', () => {
   });
 });
 
+it('never ends otherwise than with a plan or a list of problems, whatever the text', () => {
+  const stream = new Stream('texts');
+  const pieces = [
+    '"',
+    '{',
+    '}',
+    '[',
+    ']',
+    ',',
+    ':',
+    '-1',
+    '0',
+    '1e99',
+    'null',
+    'true',
+    '"5s"',
+    '"*"',
+    '"__proto__"',
+    '"set"',
+    '',
+  ];
+  let plans = 0;
+  for (let round = 0; round < 2_000; round++) {
+    let text = TEXTS[round % TEXTS.length]!;
+    for (let edits = stream.below(4); edits >= 0; edits--) {
+      const at = stream.below(text.length);
+      text = text.slice(0, at) + pieces[stream.below(pieces.length)] + text.slice(at + stream.below(9));
+    }
+    try {
+      readScenario('storm.json', text, () => '1\n2\n');
+      plans++;
+    } catch (error) {
+      if (!(error instanceof ScenarioFileError)) throw new Error(`${text}: ${(error as Error).stack}`);
+      expect(error.message).toMatch(/^storm\.json/);
+    }
+  }
+  expect(plans).toBeGreaterThan(20);
+});
+
 it('reads comments, trailing commas and nothing at all', () => {
   const plan = readScenario('storm.json', '{ /* calm */ }', () => '');
   expect([plan.clients, plan.seconds, plan.seed, plan.game]).toEqual([8, 60, '1', undefined]);
   expect(plan.link).toEqual({});
   expect('down' in plan).toBe(false);
+});
+
+it('takes the queue away with the rate before which it stood', () => {
+  const text =
+    '{ "bottlenecks": { "b": { "rate": "1Mbit/s" } }, "link": { "preset": "lte", "up": { "rate": null }, "down": { "bottleneck": "b" } } }';
+  const plan = readScenario('storm.json', text, () => '');
+  expect(Object.keys(plan.link).sort()).toEqual(['jitterMicros', 'jitterShape', 'keepOrder', 'latencyMicros', 'loss']);
 });
 
 it('lays the command line over the file, and a preset in place of its link', () => {
