@@ -23,7 +23,7 @@ export const EVENT_TOO_LARGE = 11;
 export const EVENT_POLICED = 12;
 export const EVENT_CORRUPTED = 13;
 /** An act of the world (index: its number). */
-export const EVENT_ACT = 20;
+export const EVENT_ACT = 24;
 
 const TWO_TO_32 = 0x1_0000_0000;
 
