@@ -1,7 +1,8 @@
 /** `tickwire/sim`: the simulator as a library. */
 
 export type { AimdOptions, AimdSource, AimdStats } from './link/aimd-source.ts';
-export type { Bottleneck, BottleneckOptions, BottleneckStats, QueueDiscipline } from './link/bottleneck.ts';
+export type { Bottleneck, BottleneckStats } from './link/bottleneck.ts';
+export type { BottleneckOptions, QueueDiscipline } from './link/bottleneck-options.ts';
 export type { CbrOptions, CbrSource, CbrStats } from './link/cbr-source.ts';
 export type { Chance } from './link/chance.ts';
 export type { CorruptKind } from './link/corrupt.ts';
@@ -13,6 +14,7 @@ export type { ListLoss, TraceLoss } from './link/loss-by-list.ts';
 export type { FourStateLoss } from './link/loss-four-state.ts';
 export type { TimeLoss } from './link/loss-in-time.ts';
 export type { PolicerOptions } from './link/policer.ts';
+export { type RateTraceTimes, readRateTrace } from './link/rate-trace.ts';
 export type { WifiOptions } from './link/wifi-delay.ts';
 export { type LoopOptions, ProxyLoop } from './proxy/proxy-loop.ts';
 export type { ProxyEvent, ProxyMachine, ProxyObserver, ProxyOptions } from './proxy/proxy-options.ts';

@@ -13,7 +13,8 @@
 
 import type { Micros } from '../../sys/api.ts';
 import type { Streams } from '../world/streams.ts';
-import { Bottleneck, OVERHEAD_BYTES } from './bottleneck.ts';
+import { Bottleneck } from './bottleneck.ts';
+import { OVERHEAD_BYTES } from './bottleneck-options.ts';
 import { Chance } from './chance.ts';
 import { CORRUPT_KINDS, Corrupt } from './corrupt.ts';
 import { Delay } from './delay.ts';
@@ -133,10 +134,9 @@ export class LinkDirection {
       this.#policer.configure(options.policer);
     }
     this.#shared = options.bottleneck ?? null;
-    const { rateBitsPerSecond } = options;
-    if (rateBitsPerSecond === undefined) this.#own?.open();
-    else if (this.#own === null) this.#own = new Bottleneck(this.name, { ...options, rateBitsPerSecond }, this.#chance);
-    else this.#own.configure({ ...options, rateBitsPerSecond });
+    if (options.rateBitsPerSecond === undefined && options.rateTrace === undefined) this.#own?.open();
+    else if (this.#own === null) this.#own = new Bottleneck(this.name, options, this.#chance);
+    else this.#own.configure(options);
   }
 
   /** From now on nothing enters: a partition of this way. What is under way still arrives. */

@@ -32,6 +32,11 @@ export interface Scenario {
   readonly down?: DirectionOptions;
   readonly seconds: number;
   readonly seed: string | number;
+  /**
+   * Called once when all hosts are there (`server`, `client-0`, ...) and before time begins: for what is more than one link
+   * for all.
+   */
+  readonly prepare?: (world: World) => void;
   /** See `WorldOptions.strict`. */
   readonly strict?: boolean;
   /** See `WorldOptions.openAead`. */
@@ -136,6 +141,7 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
       }
     });
   }
+  scenario.prepare?.(world);
   await world.run({ untilMicros: scenario.seconds * 1_000_000 });
   return reportOf(scenario, world, clientsFailed, messages);
 }

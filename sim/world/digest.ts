@@ -28,6 +28,8 @@ export const EVENT_CUT = 14;
 export const EVENT_LINK_FAULT = 15;
 /** Something was done to a host by hand (index: which of `faults.ts`' faults; length and hash: how much). */
 export const EVENT_HOST_FAULT = 16;
+/** An act of the world (index: its number). */
+export const EVENT_ACT = 24;
 
 const TWO_TO_32 = 0x1_0000_0000;
 

@@ -7,11 +7,13 @@
 
 import { type Micros, NEVER } from '../../sys/api.ts';
 import type { AimdOptions, AimdSource } from '../link/aimd-source.ts';
-import { Bottleneck, type BottleneckOptions } from '../link/bottleneck.ts';
+import { Bottleneck } from '../link/bottleneck.ts';
+import type { BottleneckOptions } from '../link/bottleneck-options.ts';
 import type { CbrOptions, CbrSource } from '../link/cbr-source.ts';
 import { Chance } from '../link/chance.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import type { LinkDirection } from '../link/link.ts';
+import { EVENT_ACT } from './digest.ts';
 import { afterNodeTurn, drainMicrotasks, Guard } from './guard.ts';
 import { HOSTS_MAX, type HostOptions, SimHost } from './host.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
@@ -20,7 +22,7 @@ import { Network } from './network.ts';
 import { SimAead } from './sim-aead.ts';
 import type { AeadFactory } from './sim-sys.ts';
 import { Streams } from './streams.ts';
-import { DUE_ARRIVAL, DUE_DEPARTURE, DUE_SOURCE, EPOCH_UNIX_SECONDS } from './timeline.ts';
+import { DUE_ACT, DUE_ARRIVAL, DUE_DEPARTURE, DUE_SOURCE, EPOCH_UNIX_SECONDS } from './timeline.ts';
 import type { NetworkStats } from './transit.ts';
 import { Turns } from './turns.ts';
 
@@ -51,6 +53,8 @@ export class World {
   readonly #openAead: AeadFactory;
   readonly #hosts: Map<string, SimHost> = new Map();
   readonly #bottlenecks: Map<string, Bottleneck> = new Map();
+  /** What `at` was given, by number; null once it was done. */
+  readonly #acts: ((() => void) | null)[] = [];
   #failure: { readonly error: unknown } | null = null;
   #running = false;
   #instant: Micros = -1;
@@ -197,6 +201,11 @@ export class World {
     return made;
   }
 
+  /** The bottleneck of that name; null when there is none. */
+  bottleneckNamed(name: string): Bottleneck | null {
+    return this.#bottlenecks.get(name) ?? null;
+  }
+
   /**
    * Cross traffic: a bulk transfer that fills a bottleneck or a direction as TCP does. Throws RangeError when the name is
    * taken or a number is out of its range.
@@ -231,6 +240,15 @@ export class World {
       const result = act();
       if (result instanceof Promise) result.catch((error: unknown) => this.#fail(error));
     });
+  }
+
+  /**
+   * Does `act` to the world at world time `time`, or now if that is past: a link that changes, a host that is bound anew. It
+   * is code of no host, so clocks and chance throw in it. Acts of one time are done in the order in which they were given,
+   * and before all else that was scheduled later for that time. An error that it throws ends `run()`.
+   */
+  at(time: Micros, act: () => void): void {
+    this.#network.timeline.schedule(time, DUE_ACT, this.#acts.push(act) - 1);
   }
 
   /**
@@ -276,7 +294,7 @@ export class World {
         if (timeline.kind === DUE_ARRIVAL) this.#network.arrive(timeline.id);
         else if (timeline.kind === DUE_DEPARTURE) this.#network.transit.depart(timeline.id);
         else if (timeline.kind === DUE_SOURCE) this.#network.transit.sources[timeline.id]!.turn();
-        else if (this.#turns.take(timeline.kind, timeline.id)) {
+        else if (timeline.kind === DUE_ACT ? this.#act(timeline.id) : this.#turns.take(timeline.kind, timeline.id)) {
           left--;
           if (this.#failure !== null) throw this.#failure.error;
           if (stopWhen?.() === true) return true;
@@ -286,6 +304,19 @@ export class World {
     } finally {
       this.#guard.restore();
     }
+  }
+
+  /** Does act `id` of the world. */
+  #act(id: number): boolean {
+    this.#turns.current = null;
+    this.#network.digest.mix(this.#network.timeline.now, EVENT_ACT, 0, id, 0, 0);
+    this.#acts[id]!();
+    this.#acts[id] = null;
+    if (drainMicrotasks !== null) {
+      drainMicrotasks();
+      this.#turns.settled();
+    }
+    return true;
   }
 
   #countEvent(now: Micros): void {
