@@ -1,7 +1,8 @@
 /** `tickwire/sim`: the simulator as a library. */
 
 export type { AimdOptions, AimdSource, AimdStats } from './link/aimd-source.ts';
-export type { Bottleneck, BottleneckOptions, BottleneckStats, QueueDiscipline } from './link/bottleneck.ts';
+export type { Bottleneck, BottleneckStats } from './link/bottleneck.ts';
+export type { BottleneckOptions, QueueDiscipline } from './link/bottleneck-options.ts';
 export type { CbrOptions, CbrSource, CbrStats } from './link/cbr-source.ts';
 export type { Chance } from './link/chance.ts';
 export type { CorruptKind } from './link/corrupt.ts';
@@ -13,6 +14,7 @@ export type { ListLoss, TraceLoss } from './link/loss-by-list.ts';
 export type { FourStateLoss } from './link/loss-four-state.ts';
 export type { TimeLoss } from './link/loss-in-time.ts';
 export type { PolicerOptions } from './link/policer.ts';
+export { type RateTraceTimes, readRateTrace } from './link/rate-trace.ts';
 export type { WifiOptions } from './link/wifi-delay.ts';
 export { type LoopOptions, ProxyLoop } from './proxy/proxy-loop.ts';
 export type { ProxyMachine, ProxyOptions } from './proxy/proxy-options.ts';
@@ -27,13 +29,17 @@ export {
   type ServerArgs,
   type SimulatedGame,
 } from './scenario/scenario.ts';
+export type { CpuOptions } from './world/cpu.ts';
 export { openEngine } from './world/engine-host.ts';
 export type { HostOptions, SimHost } from './world/host.ts';
+export type { HostClock } from './world/host-clock.ts';
+export type { HostFaultStats } from './world/host-faults.ts';
 export type { LatencyHistogram } from './world/latency-histogram.ts';
 export type { RebindOptions } from './world/nat.ts';
 export type { DatagramEvent, DatagramObserver } from './world/observer.ts';
 export { SimAead } from './world/sim-aead.ts';
 export type { AeadFactory, SimSys } from './world/sim-sys.ts';
+export type { FaultSpan, SendError } from './world/socket-faults.ts';
 export type { Stream, Streams } from './world/streams.ts';
 export type { NetworkStats } from './world/transit.ts';
 export { World, type WorldOptions } from './world/world.ts';

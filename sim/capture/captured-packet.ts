@@ -22,7 +22,7 @@ export interface Repetition {
 }
 
 /** How a datagram ended; `unknown` while it is under way, and when the capture ended before it did. */
-export type Ending = 'unknown' | 'delivered' | 'unheard' | 'lost' | 'queue-drop' | 'too-large' | 'policed';
+export type Ending = 'unknown' | 'delivered' | 'unheard' | 'lost' | 'queue-drop' | 'too-large' | 'policed' | 'cut';
 
 /** Events after which a datagram, or a copy of it, is not under way any more. */
 export const ENDINGS: ReadonlySet<DatagramEvent> = new Set<DatagramEvent>([
@@ -32,6 +32,7 @@ export const ENDINGS: ReadonlySet<DatagramEvent> = new Set<DatagramEvent>([
   'queue-drop',
   'too-large',
   'policed',
+  'cut',
 ]);
 
 /** What packets carry, read from their frames. */

@@ -6,6 +6,9 @@ import { SysError } from '../../sys/api.ts';
 /** The user asked for something that cannot be: exit code 2. */
 export class UsageError extends Error {}
 
+/** What is wrong in a file, a line each that begins with its place. */
+export class FileError extends UsageError {}
+
 /** Exit codes: what was promised did not hold, or the user's code failed; the command line cannot be; the machine lacks something. */
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
@@ -38,7 +41,7 @@ export function fail(error: unknown): void {
   process.exitCode = error instanceof UsageError ? EXIT_USAGE : error instanceof SysError ? EXIT_MACHINE : EXIT_FAILED;
   const text =
     process.exitCode === EXIT_FAILED && error instanceof Error ? (error.stack ?? error.message) : oneLine(error);
-  process.stderr.write(`sim: ${text}\n`);
+  process.stderr.write(error instanceof FileError ? `${error.message}\n` : `sim: ${text}\n`);
 }
 
 /** The first line of an error. */

@@ -1,11 +1,9 @@
 /** The game on the command line: one that comes with the package, or the user's own. */
 
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { type Command, Option } from 'commander';
 import type { SimulatedGame } from '../scenario/scenario.ts';
 import type { AeadFactory } from '../world/sim-sys.ts';
-import { decimal, oneLine, UsageError } from './command.ts';
+import { decimal, UsageError } from './command.ts';
 
 /** Games that come with the package, relative to this file once built. */
 const SCENARIOS: Readonly<Record<string, string>> = { arena: '../../samples/arena/game.js' };
@@ -22,7 +20,12 @@ export interface GameOptions {
 export function addGameOptions(command: Command, secondsByDefault: number): Command {
   return command
     .addOption(new Option('--scenario <name>', 'game to run').choices(Object.keys(SCENARIOS)).default('arena'))
-    .option('--game <file>', 'run this built game module instead: exports server(host, args) and client(host, args)')
+    .option(
+      '--game <file>',
+      'run this game instead, JavaScript or TypeScript: exports server(host, args), client(host, args)',
+    )
+    .addOption(new Option('--app <file>', 'the same as --game').hideHelp())
+    .on('option:app', (file: string) => command.setOptionValueWithSource('game', file, 'cli'))
     .option('--seconds <count>', 'virtual time', decimal(0.001, SECONDS_MAX), secondsByDefault)
     .option('--seed <text>', 'decides every chance', '1');
 }
@@ -32,20 +35,27 @@ export function nameOf(options: GameOptions): string {
   return options.game ?? options.scenario;
 }
 
-/** Loads the module. Throws UsageError when there is none, or it is no game. */
-export async function loadGame(options: GameOptions): Promise<SimulatedGame> {
-  const builtIn = new URL(SCENARIOS[options.scenario]!, import.meta.url);
-  const url = options.game === undefined ? builtIn : pathToFileURL(resolve(options.game));
-  let game: SimulatedGame;
-  try {
-    game = (await import(url.href)) as SimulatedGame;
-  } catch (error) {
-    throw new UsageError(`the game ${options.game ?? options.scenario} cannot be loaded: ${oneLine(error)}`);
-  }
+/** Loads the game that the options name. Throws UsageError when there is none, or it is no game. */
+export function loadGame(options: GameOptions): Promise<SimulatedGame> {
+  return options.game === undefined ? loadGameNamed(options.scenario) : loadGameFile(options.game);
+}
+
+/** Whether a game of this name comes with the package. */
+export function isBuiltIn(name: string): boolean {
+  return Object.hasOwn(SCENARIOS, name);
+}
+
+/** Loads a game that comes with the package. */
+export async function loadGameNamed(name: string): Promise<SimulatedGame> {
+  return (await import(new URL(SCENARIOS[name]!, import.meta.url).href)) as SimulatedGame;
+}
+
+/** Loads a user's module. Throws UsageError when there is none, or it is no game. */
+export async function loadGameFile(file: string): Promise<SimulatedGame> {
+  const { importGame } = await import('./game-module.ts');
+  const game = (await importGame(file)) as SimulatedGame;
   if (typeof game.server !== 'function' && typeof game.client !== 'function') {
-    throw new UsageError(
-      `the game ${options.game ?? options.scenario} exports neither server(host, args) nor client(host, args)`,
-    );
+    throw new UsageError(`the game ${file} exports neither server(host, args) nor client(host, args)`);
   }
   return game;
 }

@@ -1,12 +1,16 @@
 /** `sim run`: one game in one network, and what became of its packets. */
 
 import { Command, Option } from 'commander';
+import type { Verdict } from '../scenario/expectations.ts';
 import type { ChannelReport } from '../scenario/message-latencies.ts';
 import { runScenario, type ScenarioReport } from '../scenario/scenario.ts';
-import { addGameOptions, type GameOptions, loadGame, nameOf, realAead } from './game-options.ts';
-import { addNetworkOptions, linksOf, type NetworkOptions } from './network-options.ts';
+import { EXIT_FAILED } from './command.ts';
+import { addGameOptions, type GameOptions, realAead } from './game-options.ts';
+import { addNetworkOptions, type NetworkOptions } from './network-options.ts';
+import { addFileArgument, optionsWithFile, scenarioOf } from './scenario-options.ts';
 
 interface RunOptions extends GameOptions, NetworkOptions {
+  readonly file?: string;
   readonly json: boolean;
   readonly strict: boolean;
   readonly aead: 'sim' | 'real';
@@ -15,7 +19,7 @@ interface RunOptions extends GameOptions, NetworkOptions {
 const SECONDS_BY_DEFAULT = 60;
 
 export const runCommand: Command = new Command('run').description('run one scenario and print what the network did');
-addGameOptions(addNetworkOptions(runCommand), SECONDS_BY_DEFAULT)
+addGameOptions(addNetworkOptions(addFileArgument(runCommand)), SECONDS_BY_DEFAULT)
   .addOption(
     new Option('--aead <kind>', 'cryptography: a stand-in, or the real one').choices(['sim', 'real']).default('sim'),
   )
@@ -25,30 +29,36 @@ addGameOptions(addNetworkOptions(runCommand), SECONDS_BY_DEFAULT)
     'after',
     '\nExamples:\n' +
       '  npm run sim -- run --clients 8 --latency 50 --jitter 10 --loss 5 --seed 7\n' +
+      '  npm run sim -- run samples/scenarios/train.json --seed 9\n' +
       '  npm run sim -- run --loss 5 --burst 4 --rate 2 --queue 100 --duplicate 1 --reorder 1\n' +
-      '  npm run sim -- run --game ./dist/my-game.js --clients 100 --loss 2 --seconds 600 --json',
+      '  npm run sim -- run --game ./my-game.ts --clients 100 --loss 2 --seconds 600 --json',
   )
   .action(run);
 
-async function run(options: RunOptions): Promise<void> {
-  const links = linksOf(options);
-  const game = await loadGame(options);
+async function run(file: string | undefined, given: RunOptions, command: Command): Promise<void> {
+  const options = optionsWithFile(file, given, command);
+  const { scenario, verdicts } = await scenarioOf(options);
   const openAead = options.aead === 'real' ? await realAead() : null;
   const start = performance.now();
   const report = await runScenario({
-    name: nameOf(options),
-    game,
-    clients: options.clients,
-    ...links,
-    seconds: options.seconds,
-    seed: options.seed,
+    ...scenario,
     strict: options.strict,
     warn: (text) => void process.stderr.write(`${text}\n`),
     ...(openAead === null ? {} : { openAead }),
   });
   const wallSeconds = Math.round(performance.now() - start) / 1000;
-  const printed = options.json ? JSON.stringify({ ...report, wallSeconds }) : table(report, options, wallSeconds);
+  const expectations = verdicts(report);
+  const printed = options.json
+    ? JSON.stringify({ ...report, wallSeconds, ...(expectations.length === 0 ? {} : { expectations }) })
+    : `${table(report, options, wallSeconds)}${expectationsText(expectations)}`;
   process.stdout.write(`${printed}\n`);
+  for (const { held, text, place } of expectations) if (!held) process.stderr.write(`${place}: expected ${text}\n`);
+  if (expectations.some(({ held }) => !held)) process.exitCode = EXIT_FAILED;
+}
+
+function expectationsText(verdicts: readonly Verdict[]): string {
+  if (verdicts.length === 0) return '';
+  return `\nexpectations     ${verdicts.filter(({ held }) => held).length} of ${verdicts.length} hold`;
 }
 
 function table(report: ScenarioReport, options: RunOptions, wallSeconds: number): string {
@@ -69,8 +79,16 @@ function table(report: ScenarioReport, options: RunOptions, wallSeconds: number)
 }
 
 /** Why packets did not arrive; what only some links do is left out where it did not happen. */
-function causesText({ lost, queueFull, tooLarge, policed, overflowed, unheard }: ScenarioReport['dropped']): string {
-  const some = Object.entries({ 'queue full': queueFull, 'too large': tooLarge, policed });
+function causesText({
+  lost,
+  queueFull,
+  cut,
+  tooLarge,
+  policed,
+  overflowed,
+  unheard,
+}: ScenarioReport['dropped']): string {
+  const some = Object.entries({ 'queue full': queueFull, cut, 'too large': tooLarge, policed });
   return [
     `lost ${count(lost)}`,
     ...some.filter(([, packets]) => packets > 0).map(([cause, packets]) => `${cause} ${count(packets)}`),
@@ -91,13 +109,22 @@ function count(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-function linksText({ preset, latency, jitter, loss, burst, rate, queue, duplicate, reorder }: RunOptions): string {
+function linksText(options: RunOptions): string {
+  const { file, preset, latency, jitter, jitterShape, keepOrder, loss, burst, rate, rateTrace, queue } = options;
+  const { duplicate, reorder, discipline, mtu, corrupt } = options;
+  if (file !== undefined) return `as in ${file}`;
   if (preset !== undefined) return `preset ${preset}`;
   const parts = [`${latency} ms +- ${jitter} ms one way`, `${loss} % loss`];
+  if (jitterShape !== undefined) parts[0] += ` (${jitterShape})`;
+  if (keepOrder) parts[0] += ' in order';
   if (burst !== undefined) parts[1] += ` in bursts of ${burst}`;
-  if (rate !== undefined) parts.push(`${rate} Mbit/s${queue === undefined ? '' : ` with ${queue} ms of queue`}`);
+  const line = rate === undefined ? rateTrace : `${rate} Mbit/s`;
+  const before = `${queue === undefined ? '' : ` with ${queue} ms of queue`}`;
+  if (line !== undefined) parts.push(`${line}${before}${discipline === undefined ? '' : ` (${discipline})`}`);
   if (duplicate > 0) parts.push(`${duplicate} % twice`);
   if (reorder > 0) parts.push(`${reorder} % held back`);
+  if (mtu !== undefined) parts.push(`at most ${mtu} bytes`);
+  if (corrupt !== undefined) parts.push(`${corrupt} % damaged`);
   return parts.join(', ');
 }
 

@@ -1,14 +1,14 @@
 /** A run of a sweep: what is asked of a worker, what it answers, and what is written down. */
 
 import type { ScenarioReport } from '../scenario/scenario.ts';
-import type { GameOptions } from './game-options.ts';
 import { commandLineOf, type NetworkOptions } from './network-options.ts';
+import { givenOf, type ScenarioOptions } from './scenario-options.ts';
 
 /** A run: one cell of the grid under one seed. */
 export interface SweepTask {
   /** Its place in the results. */
   readonly number: number;
-  readonly options: GameOptions & NetworkOptions;
+  readonly options: ScenarioOptions;
 }
 
 export type SweepAnswer =
@@ -28,6 +28,17 @@ export interface SweepRecord {
 
 /** The command that repeats a run alone. */
 export function commandOf({ options }: SweepTask): string {
+  const { file, seconds, seed } = options;
   const game = options.game === undefined ? `--scenario ${options.scenario}` : `--game ${options.game}`;
-  return `npm run sim -- run ${game} ${commandLineOf(options)} --seconds ${options.seconds} --seed ${options.seed}`;
+  const run = 'npm run sim -- run';
+  if (file === undefined) return `${run} ${game} ${commandLineOf(options)} --seconds ${seconds} --seed ${seed}`;
+  const given = givenOf(options);
+  return [
+    run,
+    file,
+    ...(given.game === undefined && given.scenario === undefined ? [] : [game]),
+    ...[commandLineOf(given)].filter((text) => text !== ''),
+    ...(given.seconds === undefined ? [] : [`--seconds ${seconds}`]),
+    `--seed ${seed}`,
+  ].join(' ');
 }

@@ -5,8 +5,7 @@
 
 import { parentPort } from 'node:worker_threads';
 import { runScenario } from '../scenario/scenario.ts';
-import { loadGame, nameOf } from './game-options.ts';
-import { linksOf } from './network-options.ts';
+import { scenarioOf } from './scenario-options.ts';
 import type { SweepAnswer, SweepTask } from './sweep-task.ts';
 
 const port = parentPort!;
@@ -16,14 +15,7 @@ async function answer(task: SweepTask): Promise<void> {
   const { number, options } = task;
   let answer: SweepAnswer;
   try {
-    const report = await runScenario({
-      name: nameOf(options),
-      game: await loadGame(options),
-      clients: options.clients,
-      ...linksOf(options),
-      seconds: options.seconds,
-      seed: options.seed,
-    });
+    const report = await runScenario((await scenarioOf(options)).scenario);
     answer = { number, report };
   } catch (error) {
     answer = { number, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };

@@ -10,8 +10,9 @@ import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import type { ScenarioReport } from '../scenario/scenario.ts';
 import { UsageError, whole } from './command.ts';
-import { addGameOptions, type GameOptions, loadGame } from './game-options.ts';
-import { addNetworkOptions, linksOf, type NetworkOptions } from './network-options.ts';
+import { addGameOptions, type GameOptions } from './game-options.ts';
+import { addNetworkOptions, type NetworkOptions } from './network-options.ts';
+import { addFileArgument, checkNetwork, optionsOfRun, optionsWithFile, scenarioOf } from './scenario-options.ts';
 import { cellsOf, readGrid } from './sweep-grid.ts';
 import { sweepTable } from './sweep-table.ts';
 import { commandOf, type SweepRecord, type SweepTask } from './sweep-task.ts';
@@ -31,7 +32,7 @@ const REPEAT_MAX = 10_000;
 const JOBS_MAX = 256;
 
 export const sweepCommand: Command = new Command('sweep').description('run a game in a grid of networks, on all cores');
-addGameOptions(addNetworkOptions(sweepCommand), SECONDS_BY_DEFAULT)
+addGameOptions(addNetworkOptions(addFileArgument(sweepCommand)), SECONDS_BY_DEFAULT)
   .requiredOption('--grid <setting=values...>', 'values of a setting, with commas; may be given several times')
   .option('--repeat <count>', 'seeds in each cell', whole(1, REPEAT_MAX), REPEAT_BY_DEFAULT)
   .option('--jobs <count>', 'runs at once', whole(1, JOBS_MAX), availableParallelism())
@@ -45,15 +46,16 @@ addGameOptions(addNetworkOptions(sweepCommand), SECONDS_BY_DEFAULT)
   )
   .action(sweep);
 
-async function sweep(options: SweepOptions): Promise<void> {
+async function sweep(file: string | undefined, given: SweepOptions, command: Command): Promise<void> {
+  const options = optionsWithFile(file, given, command);
   const axes = readGrid(options.grid);
-  await loadGame(options); // what is wrong with it is said once, before anything runs
+  const { scenario } = await scenarioOf(options); // what is wrong with it is said once, before anything runs
   const tasks: SweepTask[] = [];
   for (const cell of cellsOf(axes)) {
-    linksOf({ ...options, ...cell });
+    await checkNetwork(optionsOfRun(options, cell));
     for (let repeat = 0; repeat < options.repeat; repeat++) {
-      const seed = `${options.seed}/${repeat}`;
-      tasks.push({ number: tasks.length, options: { ...gameOf(options), ...networkOf(options), ...cell, seed } });
+      const seed = `${scenario.seed}/${repeat}`;
+      tasks.push({ number: tasks.length, options: optionsOfRun(options, { ...cell, seed }) });
     }
   }
   const reports = await runAll(tasks, Math.min(options.jobs, tasks.length));
@@ -67,26 +69,6 @@ async function sweep(options: SweepOptions): Promise<void> {
   if (options.out !== undefined) write(options.out, records);
   const printed = options.json ? JSON.stringify({ records }) : sweepTable(records, options.repeat);
   process.stdout.write(`${printed}\n`);
-}
-
-function gameOf({ scenario, game, seconds, seed }: GameOptions): GameOptions {
-  return { scenario, seconds, seed, ...(game === undefined ? {} : { game }) };
-}
-
-function networkOf(options: NetworkOptions): NetworkOptions {
-  const { preset, clients, latency, jitter, loss, burst, rate, queue, duplicate, reorder } = options;
-  return {
-    clients,
-    latency,
-    jitter,
-    loss,
-    duplicate,
-    reorder,
-    ...(preset === undefined ? {} : { preset }),
-    ...(burst === undefined ? {} : { burst }),
-    ...(rate === undefined ? {} : { rate }),
-    ...(queue === undefined ? {} : { queue }),
-  };
 }
 
 function recordOf(task: SweepTask, names: readonly (keyof NetworkOptions)[], report: ScenarioReport): SweepRecord {

@@ -12,37 +12,18 @@
 
 import { type Micros, NEVER } from '../../sys/api.ts';
 import { LatencyHistogram } from '../world/latency-histogram.ts';
+import {
+  type BottleneckOptions,
+  checkBottleneck,
+  OVERHEAD_BYTES,
+  QUEUE_BYTES_MAX,
+  QUEUE_PACKETS_MAX,
+  type QueueDiscipline,
+} from './bottleneck-options.ts';
 import type { Chance } from './chance.ts';
 import { Codel } from './codel.ts';
-import { checkInteger } from './option-checks.ts';
+import { RateTrace, TRACE_OVERHEAD_BYTES } from './rate-trace.ts';
 import { RED_DROP, RED_KEEP, Red } from './red.ts';
-
-/** What is dropped, and when. */
-export type QueueDiscipline =
-  /** What finds the queue full. */
-  | 'tail'
-  /** What has waited longest, when the queue is full: what is left is fresh. */
-  | 'head'
-  /** What has waited too long for too long, from the head (`codel.ts`); what finds the queue full too. */
-  | 'codel'
-  /** By chance, the more the longer the queue is in the mean (`red.ts`); what finds the queue full too. */
-  | 'red';
-
-/** A rate and the queue before it. */
-export interface BottleneckOptions {
-  /** Bits a second on the line, 1,000 .. 10^12. */
-  readonly rateBitsPerSecond: number;
-  /** Bytes that may wait, not counting the packet on the line; 0: none may wait. Default: 64 MiB. */
-  readonly queueBytes?: number;
-  /** Packets that may wait, 0 .. 262,144. Default: no limit but that. */
-  readonly queuePackets?: number;
-  /** Default `tail`. `red` takes its thresholds from `queueBytes`, which it needs. */
-  readonly queue?: QueueDiscipline;
-  /** `codel` and `red` mark packets (ECN) in place of dropping them; counted, and not told to the sockets. Default false. */
-  readonly ecn?: boolean;
-  /** Bytes that each datagram takes on the line and in the queue besides its payload. Default 28: IPv4 and UDP headers. */
-  readonly overheadBytes?: number;
-}
 
 /**
  * Counters of one bottleneck; `entered = departed + droppedWaiting + packetsNow + the packet on the line`. Bytes include the
@@ -69,18 +50,6 @@ export interface BottleneckStats {
   bytesHighest: number;
 }
 
-/** Slower lines are a mistake in the unit: a full frame would take more than ten seconds. */
-const RATE_BITS_MIN = 1_000;
-/** A terabit: bits times 10^6 and remainders stay far below 2^53. */
-const RATE_BITS_MAX = 1e12;
-/** The most that may wait: five seconds at 100 Mbit/s, and of packets with 100 bytes half of what a world may hold. */
-export const QUEUE_BYTES_MAX: number = 64 * 1024 * 1024;
-/** Packets that may wait however small they are: a quarter of the datagrams that a world may hold. */
-export const QUEUE_PACKETS_MAX: number = 1 << 18;
-/** IPv4 header without options, and UDP header. */
-export const OVERHEAD_BYTES = 28;
-/** More than any stack of tunnels adds. */
-const OVERHEAD_BYTES_MAX = 1_000;
 const PACKETS_AT_BIRTH = 16;
 const MICROS_PER_SECOND = 1_000_000;
 /** A queue that nobody has met yet. */
@@ -112,8 +81,9 @@ export class Bottleneck {
   /** When the packet on the line leaves it: ask `leave` then. NEVER while the line is free. */
   nextDeparture: Micros = NEVER;
 
-  /** Bits a second; 0: no limit, packets leave at once. */
+  /** Bits a second; 0: no limit, packets leave at once, or `#trace` says when. */
   #rate = 0;
+  #trace: RateTrace | null = null;
   #queueBytes = 0;
   #queuePackets = 0;
   #overheadBytes = 0;
@@ -146,16 +116,20 @@ export class Bottleneck {
   /** Sets rate and queue; what is not named returns to its default. The packet on the line keeps its time. */
   configure(options: BottleneckOptions): void {
     checkBottleneck(`bottleneck ${this.name}`, options);
-    this.#setRate(options.rateBitsPerSecond);
+    const { rateBitsPerSecond = 0, rateTrace } = options;
+    this.#setRate(rateBitsPerSecond);
+    if (rateTrace === undefined) this.#trace = null;
+    else if (this.#trace?.given !== rateTrace) this.#trace = new RateTrace(rateTrace);
     this.#queueBytes = options.queueBytes ?? QUEUE_BYTES_MAX;
     this.#queuePackets = options.queuePackets ?? QUEUE_PACKETS_MAX;
-    this.#overheadBytes = options.overheadBytes ?? OVERHEAD_BYTES;
+    this.#overheadBytes = options.overheadBytes ?? (this.#trace === null ? OVERHEAD_BYTES : TRACE_OVERHEAD_BYTES);
     this.#discipline(options.queue ?? 'tail', options.ecn ?? false);
   }
 
   /** Takes the limit away: what waits leaves behind the packet on the line, at once. */
   open(): void {
     this.#setRate(0);
+    this.#trace = null;
     this.#queueBytes = QUEUE_BYTES_MAX;
     this.#queuePackets = QUEUE_PACKETS_MAX;
     this.#discipline('tail', false);
@@ -163,7 +137,7 @@ export class Bottleneck {
 
   /** Neither a limit nor anything that waits for one. */
   get isOpen(): boolean {
-    return this.#rate === 0 && this.nextDeparture === NEVER;
+    return this.#rate === 0 && this.#trace === null && this.nextDeparture === NEVER;
   }
 
   /**
@@ -271,6 +245,13 @@ export class Bottleneck {
     this.#head = (head + 1) & (this.#packets.length - 1);
     this.stats.packetsNow--;
     this.stats.bytesNow -= bytes;
+    if (this.#trace !== null) {
+      this.#freeAt = this.#trace.serve(bytes, enteredAt, this.#freeAt);
+      this.#freeParts = 0;
+      this.delays.add(this.#trace.begunAt - enteredAt);
+      this.nextDeparture = this.#freeAt;
+      return;
+    }
     if (enteredAt > this.#freeAt) {
       this.#freeAt = enteredAt;
       this.#freeParts = 0;
@@ -322,22 +303,4 @@ export class Bottleneck {
     this.#bytes = bytes;
     this.#enteredAt = enteredAt;
   }
-}
-
-/** Throws RangeError that names `whose` it is and the field when an option is out of its range. */
-export function checkBottleneck(whose: string, options: BottleneckOptions): void {
-  checkInteger(whose, 'rateBitsPerSecond', options.rateBitsPerSecond, RATE_BITS_MAX, RATE_BITS_MIN);
-  checkInteger(whose, 'queueBytes', options.queueBytes ?? 0, QUEUE_BYTES_MAX);
-  checkInteger(whose, 'queuePackets', options.queuePackets ?? 0, QUEUE_PACKETS_MAX);
-  const { queue = 'tail', ecn = false } = options;
-  if (!['tail', 'head', 'codel', 'red'].includes(queue)) {
-    throw new RangeError(`${whose}: queue is one of tail, head, codel, red, not ${queue}`);
-  }
-  if (queue === 'red' && options.queueBytes === undefined) {
-    throw new RangeError(`${whose}: queue 'red' takes its thresholds from queueBytes: give it, say 250,000`);
-  }
-  if (ecn && queue !== 'codel' && queue !== 'red') {
-    throw new RangeError(`${whose}: ecn marks what codel or red would drop: give queue: 'codel' or 'red'`);
-  }
-  checkInteger(whose, 'overheadBytes', options.overheadBytes ?? 0, OVERHEAD_BYTES_MAX);
 }

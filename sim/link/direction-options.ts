@@ -3,12 +3,14 @@
  */
 
 import type { Micros } from '../../sys/api.ts';
-import { Bottleneck, checkBottleneck, type QueueDiscipline } from './bottleneck.ts';
+import { Bottleneck } from './bottleneck.ts';
+import { checkBottleneck, type QueueDiscipline } from './bottleneck-options.ts';
 import { CORRUPT_KINDS, type CorruptKind, checkCorrupt } from './corrupt.ts';
 import { checkDelay, type JitterShape } from './delay.ts';
 import { checkLoss, type LossModel } from './loss.ts';
 import { checkInteger, checkProbability, DELAY_MICROS_MAX } from './option-checks.ts';
 import { checkPolicer, type PolicerOptions } from './policer.ts';
+import type { RateTraceTimes } from './rate-trace.ts';
 import type { WifiOptions } from './wifi-delay.ts';
 
 /** What one direction does to packets, in the order in which they meet it. */
@@ -22,6 +24,8 @@ export interface DirectionOptions {
   readonly policer?: PolicerOptions;
   /** Bits a second on the line, 1,000 .. 10^12. Default: no limit, and so no queue. */
   readonly rateBitsPerSecond?: number;
+  /** In place of a rate: the milliseconds at which 1,504 bytes each may go, again and again (`rate-trace.ts`). */
+  readonly rateTrace?: RateTraceTimes;
   /** Bytes that may wait for the line, overhead included; what finds it full is dropped. Default: 64 MiB. */
   readonly queueBytes?: number;
   /** Packets that may wait for the line, 0 .. 262,144. Default: no limit but that. */
@@ -30,7 +34,10 @@ export interface DirectionOptions {
   readonly queue?: QueueDiscipline;
   /** `codel` and `red` mark packets in place of dropping them; counted (`queue.stats.marked`). Default false. */
   readonly ecn?: boolean;
-  /** Bytes that a datagram takes on the line and in the queue besides its payload. Default 28: IPv4 and UDP headers. */
+  /**
+   * Bytes that a datagram takes on the line and in the queue besides its payload. Default 28: IPv4 and UDP headers; with
+   * `rateTrace` 32.
+   */
   readonly overheadBytes?: number;
   /** In place of a rate of its own: a line and queue shared with other directions (`World.bottleneck`). */
   readonly bottleneck?: Bottleneck;
@@ -93,15 +100,16 @@ export function checkDirection(whose: string, options: DirectionOptions): void {
 
 /** A rate of its own, or a shared one, or neither; a queue only before a rate. */
 function checkLine(whose: string, options: DirectionOptions): void {
-  const { rateBitsPerSecond, bottleneck } = options;
+  const { rateBitsPerSecond, rateTrace, bottleneck } = options;
   if (bottleneck !== undefined && !(bottleneck instanceof Bottleneck)) {
     throw new RangeError(`${whose}: bottleneck is what world.bottleneck(name, options) returned`);
   }
-  if (rateBitsPerSecond !== undefined) {
+  if (rateBitsPerSecond !== undefined || rateTrace !== undefined) {
     if (bottleneck !== undefined) {
-      throw new RangeError(`${whose}: rateBitsPerSecond and bottleneck both set a rate: give one of them`);
+      const field = rateTrace === undefined ? 'rateBitsPerSecond' : 'rateTrace';
+      throw new RangeError(`${whose}: ${field} and bottleneck both set a rate: give one of them`);
     }
-    checkBottleneck(whose, { ...options, rateBitsPerSecond });
+    checkBottleneck(whose, options);
     return;
   }
   for (const field of ['queueBytes', 'queuePackets', 'queue', 'ecn', 'overheadBytes'] as const) {

@@ -13,7 +13,8 @@
 
 import type { Micros } from '../../sys/api.ts';
 import type { Streams } from '../world/streams.ts';
-import { Bottleneck, OVERHEAD_BYTES } from './bottleneck.ts';
+import { Bottleneck } from './bottleneck.ts';
+import { OVERHEAD_BYTES } from './bottleneck-options.ts';
 import { Chance } from './chance.ts';
 import { CORRUPT_KINDS, Corrupt } from './corrupt.ts';
 import { Delay } from './delay.ts';
@@ -23,15 +24,17 @@ import { Loss } from './loss.ts';
 import { Policer } from './policer.ts';
 import { Reorder } from './reorder.ts';
 
-/** Counters of one direction; `sent + duplicated = delivered + lost + dropped + tooLarge + policed + under way`. */
+/** Counters of one direction; `sent + duplicated = delivered + lost + dropped + cut + tooLarge + policed + under way`. */
 export interface DirectionStats {
   sent: number;
   sentBytes: number;
+  /** Came while it was cut. */
+  cut: number;
   /** Larger than its MTU. */
   tooLarge: number;
   /** By its policer. */
   policed: number;
-  /** By the queue of its bottleneck. */
+  /** By the queue of its bottleneck, or while it held as many as it can. */
   dropped: number;
   /** In the air. */
   lost: number;
@@ -51,6 +54,18 @@ export const LOST = -1;
 export const ADMITTED = 0;
 export const TOO_LARGE = 1;
 export const POLICED = 2;
+export const CUT = 3;
+
+/** What is done to a direction by hand; what the digest knows it by. */
+export const FAULT_CUT = 1;
+export const FAULT_MEND = 2;
+export const FAULT_HOLD = 3;
+export const FAULT_RELEASE = 4;
+
+/** Hears what is done to a direction by hand, after it was done. */
+export interface DirectionWatcher {
+  onFault(direction: LinkDirection, fault: number): void;
+}
 
 /** One way of a link. */
 export class LinkDirection {
@@ -61,6 +76,7 @@ export class LinkDirection {
   readonly stats: DirectionStats = {
     sent: 0,
     sentBytes: 0,
+    cut: 0,
     tooLarge: 0,
     policed: 0,
     dropped: 0,
@@ -71,12 +87,16 @@ export class LinkDirection {
   };
   /** Damages the packets that its `kind` says, after `cross`. */
   readonly corrupt: Corrupt;
+  /** The world that it is in, if any. */
+  watcher: DirectionWatcher | null = null;
 
   readonly #chance: Chance;
   readonly #loss: Loss;
   readonly #delay: Delay;
   readonly #reorder: Reorder;
   readonly #duplicate: Duplicate;
+  #isCut = false;
+  #isHolding = false;
   #mtuBytes = MTU_BYTES_MAX;
   #policer: Policer | null = null;
   /** Its own queue, from the first rate on that it is given. */
@@ -114,10 +134,45 @@ export class LinkDirection {
       this.#policer.configure(options.policer);
     }
     this.#shared = options.bottleneck ?? null;
-    const { rateBitsPerSecond } = options;
-    if (rateBitsPerSecond === undefined) this.#own?.open();
-    else if (this.#own === null) this.#own = new Bottleneck(this.name, { ...options, rateBitsPerSecond }, this.#chance);
-    else this.#own.configure({ ...options, rateBitsPerSecond });
+    if (options.rateBitsPerSecond === undefined && options.rateTrace === undefined) this.#own?.open();
+    else if (this.#own === null) this.#own = new Bottleneck(this.name, options, this.#chance);
+    else this.#own.configure(options);
+  }
+
+  /** From now on nothing enters: a partition of this way. What is under way still arrives. */
+  cut(): void {
+    if (this.#isCut) return;
+    this.#isCut = true;
+    this.watcher?.onFault(this, FAULT_CUT);
+  }
+
+  /** Undoes `cut`. */
+  mend(): void {
+    if (!this.#isCut) return;
+    this.#isCut = false;
+    this.watcher?.onFault(this, FAULT_MEND);
+  }
+
+  /** From now on nothing arrives: what would waits, in order, up to a number that the world sets. */
+  hold(): void {
+    if (this.#isHolding) return;
+    this.#isHolding = true;
+    this.watcher?.onFault(this, FAULT_HOLD);
+  }
+
+  /** Undoes `hold`: all that has waited arrives at this instant. */
+  release(): void {
+    if (!this.#isHolding) return;
+    this.#isHolding = false;
+    this.watcher?.onFault(this, FAULT_RELEASE);
+  }
+
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
+  get isHolding(): boolean {
+    return this.#isHolding;
   }
 
   /** What packets have to pass first: the shared bottleneck, or the direction's own; null when there is no limit. */
@@ -157,6 +212,10 @@ export class LinkDirection {
 
   /** Whether a packet that has entered at `now` may go on to the bottleneck: ADMITTED, or why not. */
   admit(lengthBytes: number, now: Micros): number {
+    if (this.#isCut) {
+      this.stats.cut++;
+      return CUT;
+    }
     const bytes = lengthBytes + OVERHEAD_BYTES;
     if (bytes > this.#mtuBytes) {
       this.stats.tooLarge++;

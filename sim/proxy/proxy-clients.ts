@@ -146,6 +146,7 @@ function noStats(): DirectionStats {
   return {
     sent: 0,
     sentBytes: 0,
+    cut: 0,
     tooLarge: 0,
     policed: 0,
     dropped: 0,

@@ -32,6 +32,11 @@ export interface Scenario {
   readonly down?: DirectionOptions;
   readonly seconds: number;
   readonly seed: string | number;
+  /**
+   * Called once when all hosts are there (`server`, `client-0`, ...) and before time begins: for what is more than one link
+   * for all.
+   */
+  readonly prepare?: (world: World) => void;
   /** See `WorldOptions.strict`. */
   readonly strict?: boolean;
   /** See `WorldOptions.openAead`. */
@@ -81,6 +86,8 @@ export interface ScenarioReport {
     readonly lost: number;
     /** By the queue before a link's line. */
     readonly queueFull: number;
+    /** By a direction that was cut. */
+    readonly cut: number;
     /** Larger than a link's MTU. */
     readonly tooLarge: number;
     /** By a policer. */
@@ -134,6 +141,7 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
       }
     });
   }
+  scenario.prepare?.(world);
   await world.run({ untilMicros: scenario.seconds * 1_000_000 });
   return reportOf(scenario, world, clientsFailed, messages);
 }
@@ -156,7 +164,7 @@ function mint(
 }
 
 function reportOf(scenario: Scenario, world: World, clientsFailed: number, messages: MessageLatencies): ScenarioReport {
-  const { sent, duplicated, lost, queueDropped, tooLarge, policed, overflowed, unheard } = world.stats;
+  const { sent, duplicated, lost, queueDropped, cut, tooLarge, policed, overflowed, unheard } = world.stats;
   return {
     scenario: scenario.name,
     seed: world.seed,
@@ -167,8 +175,8 @@ function reportOf(scenario: Scenario, world: World, clientsFailed: number, messa
     events: world.events,
     packetsSent: sent,
     packetsDuplicated: duplicated,
-    packetsDropped: lost + queueDropped + tooLarge + policed + overflowed + unheard,
-    dropped: { lost, queueFull: queueDropped, tooLarge, policed, overflowed, unheard },
+    packetsDropped: lost + queueDropped + cut + tooLarge + policed + overflowed + unheard,
+    dropped: { lost, queueFull: queueDropped, cut, tooLarge, policed, overflowed, unheard },
     latencyMs: { p50: millisOf(world.latency.quantile(0.5)), p99: millisOf(world.latency.quantile(0.99)) },
     channels: messages.report(),
   };

@@ -24,6 +24,14 @@ export const EVENT_MAPPED = 10;
 export const EVENT_TOO_LARGE = 11;
 export const EVENT_POLICED = 12;
 export const EVENT_CORRUPTED = 13;
+/** A datagram came to a direction that was cut. */
+export const EVENT_CUT = 14;
+/** Something was done to a direction by hand (index: which of `link.ts`' faults). */
+export const EVENT_LINK_FAULT = 15;
+/** Something was done to a host by hand (index: which of `faults.ts`' faults; length and hash: how much). */
+export const EVENT_HOST_FAULT = 16;
+/** An act of the world (index: its number). */
+export const EVENT_ACT = 24;
 
 const TWO_TO_32 = 0x1_0000_0000;
 

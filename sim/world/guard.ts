@@ -10,7 +10,7 @@
  */
 
 import type { SimHost } from './host.ts';
-import { EPOCH_UNIX_SECONDS, type Timeline } from './timeline.ts';
+import type { Timeline } from './timeline.ts';
 import { SimTimer, type VirtualTimers } from './virtual-timers.ts';
 
 /** Node's own longest timeout; longer ones and nonsense count as 1 ms there, and so here. */
@@ -32,6 +32,8 @@ export interface GuardScene {
   readonly timers: VirtualTimers;
   /** The host whose code runs now. */
   currentHost(): SimHost;
+  /** The calendar of that host, in microseconds since 1970; of the world while none runs. */
+  calendarMicros(): number;
 }
 
 interface Replacement {
@@ -87,7 +89,7 @@ export class Guard {
     };
     return [
       { holder: Math, key: 'random', value: () => scene.currentHost().random.double() },
-      { holder: globalThis, key: 'Date', value: virtualDate(scene.timeline) },
+      { holder: globalThis, key: 'Date', value: virtualDate(() => scene.calendarMicros()) },
       { holder: performance, key: 'now', value: () => nowMicros() / 1000 },
       { holder: process, key: 'hrtime', value: Object.assign(hrtime, { bigint: hrtimeBigint }) },
       { holder: crypto, key: 'getRandomValues', value: randomBytes },
@@ -99,9 +101,9 @@ export class Guard {
     const { timers, timeline } = this.#scene;
     const here = (): SimHost => this.#scene.currentHost();
     const setTimeout = (act: (...args: unknown[]) => void, millis?: unknown, ...args: unknown[]): SimTimer =>
-      timers.at(timeline.now + periodMicros(millis), here(), () => act(...args));
+      timers.after(periodMicros(millis), here(), () => act(...args), false);
     const setInterval = (act: (...args: unknown[]) => void, millis?: unknown, ...args: unknown[]): SimTimer =>
-      timers.every(periodMicros(millis), here(), () => act(...args));
+      timers.after(periodMicros(millis), here(), () => act(...args), true);
     const setImmediate = (act: (...args: unknown[]) => void, ...args: unknown[]): SimTimer =>
       timers.at(timeline.now, here(), () => act(...args));
     Object.assign(setTimeout, { [PROMISIFY]: (millis: unknown, value: unknown) => later(setTimeout, value, millis) });
@@ -144,10 +146,9 @@ function forbidden(replacement: Replacement): Replacement {
 }
 
 /** `Date` with another idea of now. All else, `instanceof` too, is the real one. */
-function virtualDate(now: Timeline | (() => never)): DateConstructor {
+function virtualDate(calendarMicros: () => number): DateConstructor {
   const real = Date;
-  const nowMillis = (): number =>
-    typeof now === 'function' ? now() : EPOCH_UNIX_SECONDS * 1000 + Math.floor(now.now / 1000);
+  const nowMillis = (): number => Math.floor(calendarMicros() / 1000);
   return new Proxy(real, {
     construct: (target, args, newTarget) =>
       Reflect.construct(target, args.length > 0 ? args : [nowMillis()], newTarget),

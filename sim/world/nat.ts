@@ -4,11 +4,14 @@
  * It maps a local port to an outside port when a datagram first leaves from it, whatever its destination, and hears
  * anyone who sends to that port (an endpoint-independent mapping and filter, RFC 4787). `rebind` forgets all mappings at
  * once, as a router that restarts does: until the host sends again nothing reaches it, and its old mappings are dead.
+ * With a timeout it forgets a mapping that has carried nothing outward for so long (RFC 4787, REQ-5 and REQ-6; what comes in
+ * keeps none alive). Until it was bound anew for the first time it keeps the ports of the host where it can.
  */
 
-import { ADDRESS_BYTES, addressOf, isIPv4, portOf } from '../../sys/api.ts';
-import { type Digest, EVENT_MAPPED, EVENT_REBOUND } from './digest.ts';
+import { ADDRESS_BYTES, addressOf, isIPv4, type Micros, NEVER, portOf } from '../../sys/api.ts';
+import { type Digest, EVENT_HOST_FAULT, EVENT_MAPPED, EVENT_REBOUND } from './digest.ts';
 import type { SimHost } from './host.ts';
+import { FAULT_NAT_TIMEOUT } from './host-faults.ts';
 import type { Stream } from './streams.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -34,6 +37,16 @@ const OUTSIDE_BITS = 22;
 const MAPPINGS_MAX = 20_000;
 /** What is not a port. */
 const NO_PORT = 0;
+/** A day. Home routers forget UDP after 30 s to 5 min (RFC 4787 asks for 2 min or more). */
+const TIMEOUT_MICROS_MAX = 86_400_000_000;
+
+/** What a local port is outside. */
+interface Mapping {
+  readonly inside: number;
+  readonly outside: number;
+  /** When it last carried something outward. */
+  usedAt: Micros;
+}
 
 /** The NAT of one host. */
 export class Nat {
@@ -44,12 +57,16 @@ export class Nat {
   #times = 0;
   /** Outside port that the next mapping gets; NO_PORT: a drawn one. */
   #given = NO_PORT;
-  #outside: Map<number, number> = new Map();
-  #inside: Map<number, number> = new Map();
+  #timeoutMicros: Micros = NEVER;
+  /** By the local port, and by the outside port; also those that are over, until their local port sends again. */
+  #outside: Map<number, Mapping> = new Map();
+  #inside: Map<number, Mapping> = new Map();
   /** Outside ports before the last rebind: none is drawn, so that what is still sent there is heard by nobody. */
-  #former: ReadonlyMap<number, number> = new Map();
+  #former: ReadonlyMap<number, Mapping> = new Map();
   /** Those lead in all the same. */
   #leadsIn = false;
+  /** Mappings that were over when their port sent again, or when room was needed. */
+  forgotten = 0;
 
   readonly #host: SimHost;
   readonly #stream: Stream;
@@ -89,8 +106,10 @@ export class Nat {
   /** Puts the outside address and port in place of the source at `offset`; makes the mapping when there is none. */
   outward(addresses: Uint8Array, offset: number): void {
     const inside = portOf(addresses, offset);
-    const port = this.#outside.get(inside) ?? this.#map(inside);
-    write(addresses, offset, isIPv4(addresses, offset) ? this.#ipv4 : this.#ipv6, port);
+    const known = this.#outside.get(inside);
+    const mapping = known === undefined || this.#isOver(known) ? this.#map(inside) : known;
+    mapping.usedAt = this.#timeline.now;
+    write(addresses, offset, isIPv4(addresses, offset) ? this.#ipv4 : this.#ipv6, mapping.outside);
   }
 
   /** Puts the host's own address and port in place of the destination at `offset`; false when nothing is mapped to it. */
@@ -99,10 +118,35 @@ export class Nat {
     const seen = four ? this.#ipv4 : this.#ipv6;
     for (let i = 0; i < 16; i++) if (addresses[offset + i] !== seen[i]) return false;
     const outside = portOf(addresses, offset);
-    const port = this.#inside.get(outside) ?? (this.#leadsIn ? this.#formerInside(outside) : undefined);
+    const mapping = this.#inside.get(outside);
+    let port = mapping?.inside;
+    if (mapping === undefined) port = this.#leadsIn ? this.#formerInside(outside) : undefined;
+    else if (this.#isOver(mapping)) return false;
     if (port === undefined) return false;
     write(addresses, offset, four ? this.#host.ipv4 : this.#host.ipv6, port);
     return true;
+  }
+
+  /**
+   * Forgets from now on what has not sent for so long; NEVER: nothing. Ports that are bound now and were never mapped count
+   * as just used. Throws RangeError.
+   */
+  forgetAfter(timeoutMicros: Micros): void {
+    const isTime = Number.isInteger(timeoutMicros) && timeoutMicros >= 1 && timeoutMicros <= TIMEOUT_MICROS_MAX;
+    if (!isTime && timeoutMicros !== NEVER) {
+      throw new RangeError(
+        `NAT of ${this.#host.name}: timeoutMicros is an integer in 1 .. ${TIMEOUT_MICROS_MAX} or NEVER, not ${timeoutMicros}`,
+      );
+    }
+    this.#timeoutMicros = timeoutMicros;
+    const { now } = this.#timeline;
+    this.#digest.mix(now, EVENT_HOST_FAULT, this.#host.number, FAULT_NAT_TIMEOUT, timeoutMicros, 0);
+    if (this.#times > 0) return;
+    for (const port of this.#host.ports.bound()) if (!this.#outside.has(port)) this.#map(port);
+  }
+
+  #isOver(mapping: Mapping): boolean {
+    return this.#timeline.now - mapping.usedAt >= this.#timeoutMicros;
   }
 
   /** Whether the outside reaches the host by this port now; before the first rebind, by every port that is bound. */
@@ -112,24 +156,39 @@ export class Nat {
 
   /** Before the first rebind every port is its own. */
   #formerInside(outside: number): number | undefined {
-    return this.#times === 1 ? outside : this.#former.get(outside);
+    return this.#former.get(outside)?.inside ?? (this.#times === 1 ? outside : undefined);
   }
 
-  #map(inside: number): number {
+  /** Maps a local port (anew). */
+  #map(inside: number): Mapping {
+    const before = this.#outside.get(inside);
+    if (before !== undefined) this.#forgotten(before);
+    if (this.#outside.size >= MAPPINGS_MAX) this.#forgetOver();
     if (this.#outside.size >= MAPPINGS_MAX) {
       throw new RangeError(`the NAT of ${this.#host.name} maps ${MAPPINGS_MAX} ports: close sockets, or rebind`);
     }
-    let port = this.#given;
+    let port = this.#times === 0 && before === undefined ? inside : this.#given;
     this.#given = NO_PORT;
     while (port === NO_PORT || this.#inside.has(port)) {
       const drawn = PORT_FIRST + this.#stream.below(PORT_MAX + 1 - PORT_FIRST);
-      const wasMapped = this.#times === 1 ? this.#host.ports.isBound(drawn) : this.#former.has(drawn);
-      port = wasMapped ? NO_PORT : drawn;
+      const wasMapped = this.#times <= 1 ? this.#host.ports.isBound(drawn) : this.#former.has(drawn);
+      port = wasMapped || drawn === before?.outside ? NO_PORT : drawn;
     }
-    this.#outside.set(inside, port);
-    this.#inside.set(port, inside);
+    const mapping: Mapping = { inside, outside: port, usedAt: this.#timeline.now };
+    this.#outside.set(inside, mapping);
+    this.#inside.set(port, mapping);
     this.#digest.mix(this.#timeline.now, EVENT_MAPPED, this.#host.number, inside, port, 0);
-    return port;
+    return mapping;
+  }
+
+  #forgotten(mapping: Mapping): void {
+    this.#outside.delete(mapping.inside);
+    this.#inside.delete(mapping.outside);
+    this.forgotten++;
+  }
+
+  #forgetOver(): void {
+    for (const mapping of [...this.#outside.values()]) if (this.#isOver(mapping)) this.#forgotten(mapping);
   }
 
   #freeAddress(addresses: Map<number, SimHost>): number {

@@ -5,7 +5,14 @@
  * hangs on the two names only: adding a host changes no fate elsewhere.
  */
 
-import { ADDRESS_BYTES, type BatchColumns, DatagramBatch, isIPv4, type UdpOptions } from '../../sys/api.ts';
+import {
+  ADDRESS_BYTES,
+  type BatchColumns,
+  DatagramBatch,
+  isIPv4,
+  type Micros,
+  type UdpOptions,
+} from '../../sys/api.ts';
 import { checkDirection, type DirectionOptions } from '../link/direction-options.ts';
 import type { LinkDirection } from '../link/link.ts';
 import { type DatagramPool, NONE } from './datagram-pool.ts';
@@ -35,6 +42,8 @@ export class Network {
   readonly hosts: SimHost[] = [];
   /** Hosts touched in this turn, in that order. */
   readonly touched: SimHost[] = [];
+  /** Whether any host has something that may keep its code from running. */
+  someCpu = false;
 
   readonly #streams: Streams;
   readonly #defaults: DirectionOptions;
@@ -54,6 +63,7 @@ export class Network {
     this.#streams = streams;
     this.#defaults = defaults;
     this.transit = new Transit(streams);
+    this.transit.arrive = (id) => this.arrive(id);
     this.timeline = this.transit.timeline;
     this.timers = new VirtualTimers(this.timeline);
     this.pool = this.transit.pool;
@@ -78,9 +88,20 @@ export class Network {
 
   /** Binds `host` anew in its NAT, which it has from the first time on. */
   rebind(host: SimHost, options: RebindOptions): void {
-    const nat = host.nat ?? new Nat(host, this.#streams.stream(`nat/${host.name}`), this.timeline, this.digest);
+    const nat = host.nat ?? this.#natOf(host);
     nat.rebind(options, this.#outsideAddresses);
     host.nat = nat;
+  }
+
+  /** The NAT of `host`, which it has from now on, forgets what has not sent for so long. */
+  natTimeout(host: SimHost, timeoutMicros: Micros): void {
+    const nat = host.nat ?? this.#natOf(host);
+    nat.forgetAfter(timeoutMicros);
+    host.nat = nat;
+  }
+
+  #natOf(host: SimHost): Nat {
+    return new Nat(host, this.#streams.stream(`nat/${host.name}`), this.timeline, this.digest);
   }
 
   openSocket(host: SimHost, local: Uint8Array, options: UdpOptions): SimSocket {
@@ -88,6 +109,11 @@ export class Network {
     this.#sockets.set(socket.pollHandle, socket);
     host.ports.add(socket);
     return socket;
+  }
+
+  /** Open sockets of a host, in the order in which they were opened. Cost: all sockets of the world. */
+  socketsOf(host: SimHost): SimSocket[] {
+    return [...this.#sockets.values()].filter((socket) => socket.host === host);
   }
 
   socketOf(handle: number): SimSocket | null {
@@ -101,6 +127,7 @@ export class Network {
   openPoller(host: SimHost): SimPoller {
     const poller = new SimPoller(this, host, this.#pollers.length);
     this.#pollers.push(poller);
+    if (host.isDown) poller.die(); // asked for by code that has outlived it
     return poller;
   }
 
@@ -111,6 +138,19 @@ export class Network {
   /** Ids of pollers are not given out again, so that events in the queue cannot reach another one. */
   forgetPoller(id: number): void {
     this.#pollers[id] = null;
+  }
+
+  /** The clock of `host` was changed: what it waits for is due at other world times. Cost: all pollers and timers of the world. */
+  aimAnew(host: SimHost): void {
+    for (const poller of this.#pollers) if (poller?.host === host) poller.aimAnew();
+    this.timers.aimAnew(host);
+  }
+
+  /** Takes all sockets and pollers of a host away at once; nothing is sent. */
+  takeDown(host: SimHost): void {
+    for (const socket of this.socketsOf(host)) socket.close();
+    for (const poller of this.#pollers) if (poller?.host === host) poller.die();
+    host.end();
   }
 
   /** The receive batch that all sockets with these options share; valid until the next `receive()` of any of them. */
@@ -143,12 +183,16 @@ export class Network {
   /** Datagram `id` reaches its host, or its source of cross traffic. */
   arrive(id: number): void {
     const pool = this.pool;
+    const direction = this.transit.directions[pool.direction[id]!]!;
+    if (direction.isHolding) {
+      this.transit.hold(direction, id);
+      return;
+    }
     if (pool.source[id] !== NONE) {
       this.transit.arriveAtSource(id);
       return;
     }
     const now = this.timeline.now;
-    const direction = this.transit.directions[pool.direction[id]!]!;
     const host = this.#destinations[direction.number]!;
     direction.stats.delivered++;
     pool.arrivedAt[id] = now;

@@ -5,6 +5,7 @@ import type { LinkDirection } from '../link/link.ts';
 import { NONE } from './datagram-pool.ts';
 import {
   EVENT_CORRUPTED,
+  EVENT_CUT,
   EVENT_DELIVERED,
   EVENT_DROPPED,
   EVENT_DUPLICATED,
@@ -26,6 +27,8 @@ export type DatagramEvent =
   | 'queue-drop'
   | 'too-large'
   | 'policed'
+  /** Came while its link was cut. */
+  | 'cut'
   /** Goes on with other bytes: those that are shown. */
   | 'corrupted'
   /** A copy of it will be delivered too. */
@@ -58,6 +61,7 @@ function eventNames(): (DatagramEvent | undefined)[] {
   names[EVENT_QUEUE_DROP] = 'queue-drop';
   names[EVENT_TOO_LARGE] = 'too-large';
   names[EVENT_POLICED] = 'policed';
+  names[EVENT_CUT] = 'cut';
   names[EVENT_CORRUPTED] = 'corrupted';
   names[EVENT_DUPLICATED] = 'duplicated';
   names[EVENT_DROPPED] = 'unheard';

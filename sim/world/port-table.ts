@@ -41,6 +41,11 @@ export class PortTable {
     return this.#sockets.has(port);
   }
 
+  /** The ports that are bound, in the order in which they first were. */
+  bound(): number[] {
+    return [...this.#sockets.keys()];
+  }
+
   add(socket: SimSocket): void {
     const port = portOf(socket.localAddress);
     const sockets = this.#sockets.get(port);

@@ -41,7 +41,9 @@ export class SimPoller implements Poller {
   /** Time of the earliest wake event in the queue. */
   #wakeEvent: Micros = NEVER;
   #notified = false;
-  /** What `arm` asked for, in world time. */
+  /** What `arm` asked for, by the host's clock. */
+  #armedFor: Micros = NEVER;
+  /** The same in world time. */
   #deadline: Micros = NEVER;
   /** Time of the deadline event that counts; others in the queue are left-overs of earlier arming. */
   #deadlineEvent: Micros = NEVER;
@@ -50,6 +52,8 @@ export class SimPoller implements Poller {
   #readyCount = 0;
   readonly #registrations: Set<Registration> = new Set();
   #closed = false;
+  /** It went with its host: what code that outlives it still asks for does nothing. */
+  #dead = false;
 
   constructor(network: Network, host: SimHost, id: number) {
     this.#network = network;
@@ -58,6 +62,7 @@ export class SimPoller implements Poller {
   }
 
   add(source: Pollable, key: number, interest: number): void {
+    if (this.#dead) return;
     this.#checkOpen('epoll_ctl');
     const socket = this.#network.socketOf(source.pollHandle);
     if (socket === null) throw new SysError('EBADF', 'epoll_ctl', 'the socket is closed; add it before closing it');
@@ -71,6 +76,7 @@ export class SimPoller implements Poller {
   }
 
   modify(source: Pollable, key: number, interest: number): void {
+    if (this.#dead) return;
     this.#checkOpen('epoll_ctl');
     const registration = this.#registrationOf(source);
     if (registration === null) {
@@ -108,6 +114,7 @@ export class SimPoller implements Poller {
   }
 
   attach(wake: () => void): void {
+    if (this.#dead) return;
     this.#checkOpen('attach');
     if (this.#wake !== null) throw new Error('a poller is attached once: detach() it first');
     this.#wake = wake;
@@ -117,12 +124,19 @@ export class SimPoller implements Poller {
 
   detach(): void {
     this.#wake = null;
+    this.#armedFor = NEVER;
     this.#deadline = NEVER;
   }
 
   arm(deadline: Micros): void {
-    this.#deadline = deadline === NEVER ? NEVER : this.host.worldTime(deadline);
+    this.#armedFor = deadline;
+    this.#deadline = this.host.clock.worldTime(deadline);
     if (this.#wake !== null) this.#scheduleDeadline();
+  }
+
+  /** The host's clock was changed: its deadline is at another world time. */
+  aimAnew(): void {
+    if (this.#deadline !== NEVER) this.arm(this.#armedFor);
   }
 
   notifier(): Notifier {
@@ -142,6 +156,12 @@ export class SimPoller implements Poller {
     this.#network.forgetPoller(this.#id);
   }
 
+  /** Its host has crashed. */
+  die(): void {
+    this.#dead = true;
+    this.close();
+  }
+
   /** The world: a wake event of this poller is due. True when its owner was called. */
   onWake(): boolean {
     this.#wakeEvent = NEVER;
@@ -151,7 +171,16 @@ export class SimPoller implements Poller {
 
   /** The world: a deadline event of this poller is due. True when its owner was called. */
   onDeadline(): boolean {
-    if (this.#network.timeline.now !== this.#deadlineEvent) return false; // left over from earlier arming
+    return this.deadlineCounts && this.onLateDeadline();
+  }
+
+  /** Whether the deadline event of this instant is the one that counts; else it is left over from earlier arming. */
+  get deadlineCounts(): boolean {
+    return this.#network.timeline.now === this.#deadlineEvent;
+  }
+
+  /** The world: a deadline event that counted had to wait until now, since the host could not run. */
+  onLateDeadline(): boolean {
     this.#deadlineEvent = NEVER;
     if (this.#deadline > this.#network.timeline.now) {
       this.#scheduleDeadline();

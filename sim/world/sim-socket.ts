@@ -42,7 +42,11 @@ export class SimSocket implements DatagramSocket {
   readonly registrations: Registration[] = [];
 
   readonly #network: Network;
+  /** What its owner asked for; the host may allow less. */
   readonly #receiveBufferBytes: number;
+  #receiveBufferNow: number;
+  /** Errors that receives are to meet. */
+  #receiveErrors = 0;
   #queuedBytes = 0;
   #head = NONE;
   #tail = NONE;
@@ -56,6 +60,7 @@ export class SimSocket implements DatagramSocket {
     this.dualStack = options.dualStack ?? true;
     this.reusePort = options.reusePort ?? false;
     this.#receiveBufferBytes = options.receiveBufferBytes ?? RECEIVE_BUFFER_BYTES;
+    this.#receiveBufferNow = Math.min(this.#receiveBufferBytes, host.receiveBufferBytesMax);
     const slotBytes = options.slotBytes ?? DEFAULT_SLOT_BYTES;
     this.rx = network.sharedReceiveBatch(options.rxSlots ?? DEFAULT_SLOTS, slotBytes, options.columns ?? {});
     this.tx = DatagramBatch.allocate(options.txSlots ?? DEFAULT_SLOTS, slotBytes, {}, options.txSpareBytes ?? 0);
@@ -64,7 +69,8 @@ export class SimSocket implements DatagramSocket {
   /** READABLE and WRITABLE as they are now. */
   get readiness(): number {
     if (this.closed) return 0;
-    return (this.#head === NONE ? 0 : READABLE) | (this.#network.timeline.now < this.#blockedUntil ? 0 : WRITABLE);
+    const readable = this.#head !== NONE || this.#receiveErrors > 0;
+    return (readable ? READABLE : 0) | (this.#network.timeline.now < this.#blockedUntil ? 0 : WRITABLE);
   }
 
   receive(): number {
@@ -72,7 +78,9 @@ export class SimSocket implements DatagramSocket {
     rx.count = 0;
     if (this.closed) return 0;
     this.stats.syscalls++;
+    if (this.#receiveErrors > 0) this.#meetErrors();
     const pool = this.#network.pool;
+    const bytesBefore = this.stats.bytesIn;
     let count = 0;
     while (count < rx.slots && this.#head !== NONE) {
       const id = this.#head;
@@ -89,6 +97,7 @@ export class SimSocket implements DatagramSocket {
     }
     if (this.#head === NONE) this.#tail = NONE;
     rx.count = count;
+    this.host.cpu?.charge(count, this.stats.bytesIn - bytesBefore);
     return count;
   }
 
@@ -97,16 +106,20 @@ export class SimSocket implements DatagramSocket {
     const count = tx.count;
     if (this.closed || count === 0) return 0;
     this.stats.syscalls++;
-    if (this.#network.timeline.now < this.#blockedUntil) {
-      this.stats.sendBlocked++;
-      return 0;
-    }
-    for (let slot = 0; slot < count; slot++) {
-      this.#send(slot);
+    const { cpu, socketFaults } = this.host;
+    const now = this.#network.timeline.now;
+    let admitted = now < this.#blockedUntil ? 0 : count;
+    if (socketFaults !== null && admitted > 0) admitted = socketFaults.admits(this, count, now);
+    if (admitted < count) this.stats.sendBlocked++;
+    const bytesBefore = this.stats.bytesOut;
+    for (let slot = 0; slot < admitted; slot++) {
+      if (socketFaults === null || !socketFaults.refuses(this, now)) this.#send(slot);
       tx.offset[slot] = tx.home(slot);
     }
-    tx.count = 0;
-    return count;
+    cpu?.charge(admitted, this.stats.bytesOut - bytesBefore);
+    if (admitted === count) tx.count = 0;
+    else if (admitted > 0) moveToFront(tx, admitted);
+    return admitted;
   }
 
   close(): void {
@@ -138,12 +151,28 @@ export class SimSocket implements DatagramSocket {
     });
   }
 
+  /** A full device: the socket counts as writable all the while, and pollers hear at world time `time` that there is room. */
+  tellRoomAt(time: Micros): void {
+    this.host.at(time, () => this.#changed(WRITABLE));
+  }
+
+  /** The next `times` calls for datagrams meet an error first: the socket is readable though nothing may be there. */
+  failReceives(times: number): void {
+    this.#receiveErrors = times;
+    this.#changed(READABLE);
+  }
+
+  /** The host allows receive buffers of at most so many bytes; what waits in a larger one stays. */
+  boundReceiveBuffer(bytesMax: number): void {
+    this.#receiveBufferNow = Math.min(this.#receiveBufferBytes, bytesMax);
+  }
+
   /** A datagram has arrived. False when the receive buffer is full; the caller then drops it. */
   accept(id: number): boolean {
     const pool = this.#network.pool;
     const cost = pool.lengthBytes[id]! + DATAGRAM_OVERHEAD_BYTES;
     // An empty buffer takes any datagram, as the kernel does: else a small SO_RCVBUF would never hear anything.
-    if (this.#head !== NONE && this.#queuedBytes + cost > this.#receiveBufferBytes) {
+    if (this.#head !== NONE && this.#queuedBytes + cost > this.#receiveBufferNow) {
       this.stats.overflowed++;
       return false;
     }
@@ -153,6 +182,13 @@ export class SimSocket implements DatagramSocket {
     this.#tail = id;
     this.#changed(READABLE);
     return true;
+  }
+
+  /** One call, one error: the backend calls again at once, and so sees the datagrams behind it. */
+  #meetErrors(): void {
+    this.#receiveErrors--;
+    this.stats.syscalls++;
+    this.host.socketFaults?.onReceiveError();
   }
 
   #changed(flags: number): void {
@@ -187,8 +223,24 @@ export class SimSocket implements DatagramSocket {
         rx.localAddress[target + i] = pool.addresses[source + ADDRESS_BYTES + i]!;
       }
     }
-    if (rx.receivedAt !== null) rx.receivedAt[slot] = pool.arrivedAt[id]! + this.host.clockOriginMicros;
+    if (rx.receivedAt !== null) rx.receivedAt[slot] = this.host.clock.at(pool.arrivedAt[id]!);
     this.stats.datagramsIn++;
     this.stats.bytesIn += length;
   }
+}
+
+/** The first `taken` datagrams leave; the rest moves to the front, each as far into its new slot as it was into its own. */
+function moveToFront(tx: DatagramBatch, taken: number): void {
+  const left = tx.count - taken;
+  for (let slot = 0; slot < left; slot++) {
+    const from = slot + taken;
+    const start = tx.offset[from]!;
+    const target = tx.home(slot) + start - tx.home(from);
+    tx.arena.copyWithin(target, start, start + tx.length[from]!);
+    tx.offset[slot] = target;
+    tx.length[slot] = tx.length[from]!;
+    tx.address.copyWithin(slot * ADDRESS_BYTES, from * ADDRESS_BYTES, (from + 1) * ADDRESS_BYTES);
+  }
+  for (let slot = left; slot < tx.count; slot++) tx.offset[slot] = tx.home(slot);
+  tx.count = left;
 }

@@ -8,7 +8,6 @@ import {
   type Capabilities,
   type Clock,
   isIPv4,
-  type Micros,
   portOf,
   type Rng,
   type Sys,
@@ -20,7 +19,6 @@ import { isLoopback, type Network } from './network.ts';
 import { isWildcard } from './port-table.ts';
 import type { SimPoller } from './sim-poller.ts';
 import type { SimSocket } from './sim-socket.ts';
-import { EPOCH_UNIX_SECONDS } from './timeline.ts';
 
 /** Makes the cryptography of a host: the stand-in, or a real provider that the caller brings. */
 export type AeadFactory = (slots: number, slotBytes: number) => Aead;
@@ -51,7 +49,7 @@ export class SimSys implements Sys {
     this.#host = host;
     this.rng = rng;
     this.#openAead = openAead;
-    this.clock = new SimClock(network, host);
+    this.clock = host.clock;
   }
 
   openAead(slots: number, slotBytes: number): Aead {
@@ -65,6 +63,7 @@ export class SimSys implements Sys {
   async openUdp(local: Uint8Array, options: UdpOptions = {}): Promise<SimSocket> {
     const bound = local.slice(0, ADDRESS_BYTES);
     const host = this.#host;
+    if (host.isDown) return new Promise(() => {}); // asked by code that its crash has ended: it never goes on
     if (!isWildcard(bound) && !isLoopback(bound, 0) && !isOwn(host, bound)) {
       throw new SysError(
         'EADDRNOTAVAIL',
@@ -85,25 +84,6 @@ export class SimSys implements Sys {
 
   /** Nothing to do: the world owns what its hosts share. */
   close(): void {}
-}
-
-/** World time, seen from one host. */
-class SimClock implements Clock {
-  readonly #network: Network;
-  readonly #originMicros: Micros;
-
-  constructor(network: Network, host: SimHost) {
-    this.#network = network;
-    this.#originMicros = host.clockOriginMicros;
-  }
-
-  now(): Micros {
-    return this.#network.timeline.now + this.#originMicros;
-  }
-
-  unixSeconds(): number {
-    return EPOCH_UNIX_SECONDS + Math.floor(this.#network.timeline.now / 1_000_000);
-  }
 }
 
 function isOwn(host: SimHost, address: Uint8Array): boolean {

@@ -20,6 +20,10 @@ export const DUE_TIMER = 3;
 export const DUE_DEPARTURE = 4;
 /** A source of cross traffic has an acknowledgement or a timeout (id: source). */
 export const DUE_SOURCE = 5;
+/** A host that could not run its code may again (id: host). */
+export const DUE_RESUME = 6;
+/** An act of the world itself: a link changes, a NAT forgets (id: act). */
+export const DUE_ACT = 7;
 
 const KIND_BITS = 3;
 const KIND_MASK = (1 << KIND_BITS) - 1;

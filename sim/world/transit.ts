@@ -12,37 +12,43 @@ import { type CbrOptions, CbrSource } from '../link/cbr-source.ts';
 import { EXTENSION_BYTES_MAX, INTACT } from '../link/corrupt.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import { NO_COPY } from '../link/duplicate.ts';
-import { ADMITTED, LinkDirection, LOST, TOO_LARGE } from '../link/link.ts';
+import { ADMITTED, CUT, type DirectionWatcher, FAULT_RELEASE, LinkDirection, LOST, TOO_LARGE } from '../link/link.ts';
 import { DatagramPool, NONE } from './datagram-pool.ts';
 import {
   Digest,
   EVENT_CORRUPTED,
+  EVENT_CUT,
   EVENT_DELIVERED,
   EVENT_DUPLICATED,
   EVENT_ENTERED,
+  EVENT_LINK_FAULT,
   EVENT_LOST,
   EVENT_POLICED,
   EVENT_QUEUE_DROP,
   EVENT_SENT,
   EVENT_TOO_LARGE,
 } from './digest.ts';
+import { HeldDatagrams } from './held-datagrams.ts';
 import type { Streams } from './streams.ts';
 import { DUE_ARRIVAL, DUE_DEPARTURE, Timeline } from './timeline.ts';
 
 /**
  * Counters of the whole network:
- * `sent + duplicated = delivered + lost + queueDropped + tooLarge + policed + unheard + overflowed + under way`, always.
+ * `sent + duplicated = delivered + lost + queueDropped + cut + tooLarge + policed + unheard + overflowed + under way`,
+ * always; what a direction holds is under way.
  */
 export interface NetworkStats {
   /** Datagrams that entered a direction. */
   sent: number;
   /** Copies that links made. */
   duplicated: number;
+  /** Came to a direction that was cut. */
+  cut: number;
   /** Larger than the MTU of a link. */
   tooLarge: number;
   /** Dropped by a policer. */
   policed: number;
-  /** Dropped by a queue before a line. */
+  /** Dropped by a queue before a line, or by a direction that held as many as it can. */
   queueDropped: number;
   /** Lost in the air. */
   lost: number;
@@ -59,13 +65,14 @@ export interface NetworkStats {
 }
 
 /** All directions and bottlenecks of a world, and what is on them. */
-export class Transit {
+export class Transit implements DirectionWatcher {
   readonly timeline: Timeline = new Timeline();
   readonly pool: DatagramPool = new DatagramPool();
   readonly digest: Digest = new Digest();
   readonly stats: NetworkStats = {
     sent: 0,
     duplicated: 0,
+    cut: 0,
     tooLarge: 0,
     policed: 0,
     queueDropped: 0,
@@ -82,6 +89,10 @@ export class Transit {
   readonly directions: LinkDirection[] = [];
   /** Cross traffic, by its numbers. */
   readonly sources: (AimdSource | CbrSource)[] = [];
+  /** What directions hold, by their numbers. */
+  readonly held: HeldDatagrams;
+  /** Takes a datagram that has arrived after it was held. */
+  arrive: (id: number) => void = (id) => this.arriveAtSource(id);
 
   readonly #streams: Streams;
   /** By their numbers: those that a datagram has met. */
@@ -92,12 +103,14 @@ export class Transit {
 
   constructor(streams: Streams) {
     this.#streams = streams;
+    this.held = new HeldDatagrams(this.pool);
   }
 
   /** A new direction; its chance hangs on the name. */
   addDirection(name: string, options: DirectionOptions): LinkDirection {
     const number = this.#freeDirections.at(-1) ?? this.directions.length;
     const made = new LinkDirection(name, number, this.#streams, options);
+    made.watcher = this;
     this.#freeDirections.pop();
     this.directions[number] = made;
     return made;
@@ -178,10 +191,24 @@ export class Transit {
     this.pool.release(id);
   }
 
+  /** Datagram `id` has come to the end of a direction that holds: it waits there for the release. */
+  hold(direction: LinkDirection, id: number): void {
+    if (!this.held.add(direction.number, id)) this.#dropAtQueue(id);
+  }
+
+  /** A direction was cut, mended, held or released. */
+  onFault(direction: LinkDirection, fault: number): void {
+    const { held } = this;
+    const waiting = held.count(direction.number);
+    this.digest.mix(this.timeline.now, EVENT_LINK_FAULT, direction.number, fault, waiting, 0);
+    // At once and not by events: what is due at this instant besides must not come before them.
+    if (fault === FAULT_RELEASE) for (let i = 0; i < waiting; i++) this.arrive(held.take(direction.number));
+  }
+
   #refuse(admission: number, id: number): void {
-    const tooLarge = admission === TOO_LARGE;
-    this.#mix(tooLarge ? EVENT_TOO_LARGE : EVENT_POLICED, id);
-    if (tooLarge) this.stats.tooLarge++;
+    this.#mix(admission === CUT ? EVENT_CUT : admission === TOO_LARGE ? EVENT_TOO_LARGE : EVENT_POLICED, id);
+    if (admission === CUT) this.stats.cut++;
+    else if (admission === TOO_LARGE) this.stats.tooLarge++;
     else this.stats.policed++;
     this.pool.release(id);
   }

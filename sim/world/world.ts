@@ -7,12 +7,13 @@
 
 import { type Micros, NEVER } from '../../sys/api.ts';
 import type { AimdOptions, AimdSource } from '../link/aimd-source.ts';
-import { Bottleneck, type BottleneckOptions } from '../link/bottleneck.ts';
+import { Bottleneck } from '../link/bottleneck.ts';
+import type { BottleneckOptions } from '../link/bottleneck-options.ts';
 import type { CbrOptions, CbrSource } from '../link/cbr-source.ts';
 import { Chance } from '../link/chance.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import type { LinkDirection } from '../link/link.ts';
-import { EVENT_TIMER, EVENT_TURN } from './digest.ts';
+import { EVENT_ACT } from './digest.ts';
 import { afterNodeTurn, drainMicrotasks, Guard } from './guard.ts';
 import { HOSTS_MAX, type HostOptions, SimHost } from './host.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
@@ -22,8 +23,9 @@ import { type DatagramObserver, observerOf } from './observer.ts';
 import { SimAead } from './sim-aead.ts';
 import type { AeadFactory } from './sim-sys.ts';
 import { Streams } from './streams.ts';
-import { DUE_ARRIVAL, DUE_DEPARTURE, DUE_SOURCE, DUE_TIMER, DUE_WAKE } from './timeline.ts';
+import { DUE_ACT, DUE_ARRIVAL, DUE_DEPARTURE, DUE_SOURCE, EPOCH_UNIX_SECONDS } from './timeline.ts';
 import type { NetworkStats } from './transit.ts';
+import { Turns } from './turns.ts';
 
 /** Events between two looks at Node's own loop (signals, a progress bar): some milliseconds of work. */
 const EVENTS_PER_SLICE = 4_096;
@@ -47,11 +49,13 @@ export class World {
   /** Named streams of this seed, for workloads. */
   readonly streams: Streams;
   readonly #network: Network;
+  readonly #turns: Turns;
   readonly #guard: Guard;
   readonly #openAead: AeadFactory;
   readonly #hosts: Map<string, SimHost> = new Map();
   readonly #bottlenecks: Map<string, Bottleneck> = new Map();
-  #current: SimHost | null = null;
+  /** What `at` was given, by number; null once it was done. */
+  readonly #acts: ((() => void) | null)[] = [];
   #failure: { readonly error: unknown } | null = null;
   #running = false;
   #instant: Micros = -1;
@@ -61,9 +65,15 @@ export class World {
     this.streams = new Streams(options.seed);
     this.seed = this.streams.seed;
     this.#network = new Network(this.streams, options.link ?? {});
+    this.#turns = new Turns(this.#network);
     this.#openAead = options.openAead ?? ((slots, slotBytes) => new SimAead(slots, slotBytes));
     this.#guard = new Guard(
-      { timeline: this.#network.timeline, timers: this.#network.timers, currentHost: () => this.#currentHost() },
+      {
+        timeline: this.#network.timeline,
+        timers: this.#network.timers,
+        currentHost: () => this.#turns.currentHost(),
+        calendarMicros: () => this.#turns.current?.clock.calendarMicros() ?? EPOCH_UNIX_SECONDS * 1_000_000 + this.now,
+      },
       options.strict ?? false,
     );
   }
@@ -110,6 +120,7 @@ export class World {
     const host = new SimHost(this.#network, this.streams, name, this.#hosts.size, this.#openAead, options);
     this.#hosts.set(name, host);
     this.#network.addHost(host);
+    if (options.natTimeoutMicros !== undefined) this.natTimeout(host, options.natTimeoutMicros);
     return host;
   }
 
@@ -139,6 +150,51 @@ export class World {
   }
 
   /**
+   * From now on `host` stands behind a NAT that forgets a port that has sent nothing for so long: what comes in is then
+   * unheard, and when it sends again the outside sees another port. NEVER: it forgets nothing (any more). Throws RangeError.
+   */
+  natTimeout(host: SimHost, timeoutMicros: Micros): void {
+    this.#network.natTimeout(host, timeoutMicros);
+  }
+
+  /**
+   * Nothing passes between the hosts of `a` and those of `b` from now on; with `oneWay` nothing from `a` to `b`. What is under
+   * way still arrives. For a single way see `LinkDirection.cut`. Throws RangeError when a host is on both sides.
+   */
+  partition(a: readonly SimHost[], b: readonly SimHost[], oneWay = false): void {
+    for (const direction of this.#across(a, b, oneWay)) direction.cut();
+  }
+
+  /** Undoes `partition`: of these hosts, or of all when none are given. */
+  heal(a?: readonly SimHost[], b?: readonly SimHost[]): void {
+    const cut = a === undefined || b === undefined ? this.#network.transit.directions : this.#across(a, b, false);
+    for (const direction of cut) direction.mend();
+  }
+
+  #across(a: readonly SimHost[], b: readonly SimHost[], oneWay: boolean): LinkDirection[] {
+    for (const host of a) {
+      if (b.includes(host)) throw new RangeError(`partition: host '${host.name}' is on both sides`);
+    }
+    const ways = a.flatMap((from) => b.map((to) => [this.direction(from, to), this.direction(to, from)]));
+    return oneWay ? ways.map((way) => way[0]!) : ways.flat();
+  }
+
+  /**
+   * Ends all code of `host` at once: its sockets, pollers, timers and tasks are gone, nothing is sent, and what it awaits
+   * never comes. What is sent to it is unheard. Its clock and its name, addresses and NAT stay.
+   */
+  crash(host: SimHost): void {
+    if (!host.isDown) this.#network.takeDown(host);
+  }
+
+  /** Starts a host that has crashed: runs `act` as its code now, which opens an engine anew (`openEngine`). */
+  restart(host: SimHost, act: () => unknown): void {
+    if (!host.isDown) throw new Error(`host '${host.name}' runs: crash() it before it is started again`);
+    host.begin();
+    this.start(host, this.now, act);
+  }
+
+  /**
    * A line with a queue that several directions share: name it in their options (`bottleneck`) and their flows compete.
    * Throws RangeError when the name is taken or a number is out of its range.
    */
@@ -149,6 +205,11 @@ export class World {
     const made = new Bottleneck(name, options, new Chance(this.streams.stream(`bottleneck/${name}`)));
     this.#bottlenecks.set(name, made);
     return made;
+  }
+
+  /** The bottleneck of that name; null when there is none. */
+  bottleneckNamed(name: string): Bottleneck | null {
+    return this.#bottlenecks.get(name) ?? null;
   }
 
   /**
@@ -180,10 +241,20 @@ export class World {
    * ends with that error.
    */
   start(host: SimHost, time: Micros, act: () => unknown): void {
+    if (host.isDown) throw new Error(`host '${host.name}' is down: restart() it`);
     host.at(time, () => {
       const result = act();
       if (result instanceof Promise) result.catch((error: unknown) => this.#fail(error));
     });
+  }
+
+  /**
+   * Does `act` to the world at world time `time`, or now if that is past: a link that changes, a host that is bound anew. It
+   * is code of no host, so clocks and chance throw in it. Acts of one time are done in the order in which they were given,
+   * and before all else that was scheduled later for that time. An error that it throws ends `run()`.
+   */
+  at(time: Micros, act: () => void): void {
+    this.#network.timeline.schedule(time, DUE_ACT, this.#acts.push(act) - 1);
   }
 
   /**
@@ -217,7 +288,7 @@ export class World {
     const timeline = this.#network.timeline;
     this.#guard.install();
     try {
-      this.#settled();
+      this.#turns.settled();
       // Without a way to drain microtasks, each turn of a host ends the slice: Node's loop then runs them.
       let left = drainMicrotasks === null ? 1 : EVENTS_PER_SLICE;
       while (left > 0) {
@@ -229,7 +300,7 @@ export class World {
         if (timeline.kind === DUE_ARRIVAL) this.#network.arrive(timeline.id);
         else if (timeline.kind === DUE_DEPARTURE) this.#network.transit.depart(timeline.id);
         else if (timeline.kind === DUE_SOURCE) this.#network.transit.sources[timeline.id]!.turn();
-        else if (this.#turn(timeline.kind, timeline.id)) {
+        else if (timeline.kind === DUE_ACT ? this.#act(timeline.id) : this.#turns.take(timeline.kind, timeline.id)) {
           left--;
           if (this.#failure !== null) throw this.#failure.error;
           if (stopWhen?.() === true) return true;
@@ -241,38 +312,17 @@ export class World {
     }
   }
 
-  /** Runs code of a host and lets its promises settle. False when the event was void. */
-  #turn(kind: number, id: number): boolean {
-    const now = this.#network.timeline.now;
-    if (kind === DUE_TIMER) {
-      const timer = this.#network.timers.take(id);
-      if (timer === null) return false;
-      this.#current = timer.host;
-      this.#network.digest.mix(now, EVENT_TIMER, timer.host.number, timer.host.turns++, 0, 0);
-      timer.act();
-    } else {
-      const poller = this.#network.pollerOf(id);
-      if (poller === null) return false;
-      this.#current = poller.host;
-      if (!(kind === DUE_WAKE ? poller.onWake() : poller.onDeadline())) return false;
-      this.#network.digest.mix(now, EVENT_TURN, poller.host.number, poller.host.turns++, 0, 0);
-    }
+  /** Does act `id` of the world. */
+  #act(id: number): boolean {
+    this.#turns.current = null;
+    this.#network.digest.mix(this.#network.timeline.now, EVENT_ACT, 0, id, 0, 0);
+    this.#acts[id]!();
+    this.#acts[id] = null;
     if (drainMicrotasks !== null) {
       drainMicrotasks();
-      this.#settled();
+      this.#turns.settled();
     }
     return true;
-  }
-
-  /** Promises have settled: tells the hosts that were touched. */
-  #settled(): void {
-    const touched = this.#network.touched;
-    for (let i = 0; i < touched.length; i++) {
-      const host = touched[i]!;
-      host.touched = false;
-      host.onSettled?.();
-    }
-    touched.length = 0;
   }
 
   #countEvent(now: Micros): void {
@@ -281,15 +331,10 @@ export class World {
       this.#eventsAtInstant = 0;
     } else if (++this.#eventsAtInstant > EVENTS_PER_INSTANT_MAX) {
       throw new Error(
-        `the world stands still at ${now} us: host '${this.#current?.name ?? 'none'}' wakes itself without end ` +
+        `the world stands still at ${now} us: host '${this.#turns.current?.name ?? 'none'}' wakes itself without end ` +
           '(a socket that stays readable and is never read, or a timer of 0 that sets itself again)',
       );
     }
-  }
-
-  #currentHost(): SimHost {
-    if (this.#current === null) throw new Error('no host runs: clocks and chance belong to a host');
-    return this.#current;
   }
 
   #fail(error: unknown): void {

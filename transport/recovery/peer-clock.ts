@@ -37,8 +37,10 @@ const EPOCHS_MIN = 4;
 /** Quartz is within 100 ppm; what seems to be more than 500 is something else (NTP's limit too). */
 const DRIFT_MAX = 500e-6;
 const DRIFT_GAIN = 1 / 4;
-/** What the drift may still be wrong by while it is being learned. */
-const DRIFT_UNSURE = 100e-6;
+/** What the drift may still be wrong by while it is being learned: two clocks, each off by as much as quartz is. */
+const DRIFT_UNSURE = 200e-6;
+/** And afterwards: the fastest frames of two epochs 48 s apart may differ by 240 us in what delayed them. */
+const DRIFT_UNSURE_LEARNED = 5e-6;
 const TWO_48 = 281_474_976_710_656;
 const TWO_32 = 4_294_967_296;
 
@@ -138,9 +140,10 @@ export class PeerClock {
     } else {
       this.#correctBy(c, target - this.#shown[c]!);
     }
-    const sure = this.#epochCount[c]! >= EPOCHS_MIN ? 0 : DRIFT_UNSURE * INTERVAL_MICROS * FRAMES;
+    // Learned when the epoch after the first EPOCHS_MIN has begun.
+    const unsure = this.#epochCount[c]! > EPOCHS_MIN ? DRIFT_UNSURE_LEARNED : DRIFT_UNSURE;
     const way = this.#rtt.smoothed[c]! / 2 + this.#rtt.variance[c]!;
-    this.errorMicros[c] = way + sure + Math.abs(this.#correction[c]!);
+    this.errorMicros[c] = way + unsure * INTERVAL_MICROS * FRAMES + Math.abs(this.#correction[c]!);
     return true;
   }
 

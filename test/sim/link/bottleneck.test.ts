@@ -1,7 +1,8 @@
 // A rate and the queue before it, against the closed forms of queues with a constant service time.
 
 import { describe, expect, it } from 'vitest';
-import { Bottleneck, type BottleneckOptions, QUEUE_PACKETS_MAX } from '../../../sim/link/bottleneck.ts';
+import { Bottleneck } from '../../../sim/link/bottleneck.ts';
+import { type BottleneckOptions, QUEUE_PACKETS_MAX } from '../../../sim/link/bottleneck-options.ts';
 import { Stream } from '../../../sim/world/streams.ts';
 import { NEVER } from '../../../sys/api.ts';
 

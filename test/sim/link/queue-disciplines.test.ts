@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import type { AimdSource } from '../../../sim/link/aimd-source.ts';
-import { Bottleneck, type BottleneckOptions, NO_PACKET } from '../../../sim/link/bottleneck.ts';
+import { Bottleneck, NO_PACKET } from '../../../sim/link/bottleneck.ts';
+import type { BottleneckOptions } from '../../../sim/link/bottleneck-options.ts';
 import { Chance } from '../../../sim/link/chance.ts';
 import type { DirectionOptions } from '../../../sim/link/direction-options.ts';
 import { LinkDirection } from '../../../sim/link/link.ts';

@@ -15,6 +15,7 @@ const NONE = {
   'queue-drop': 0,
   'too-large': 0,
   policed: 0,
+  cut: 0,
   corrupted: 0,
   duplicated: 0,
   unheard: 0,
