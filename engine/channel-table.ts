@@ -77,7 +77,7 @@ export class ChannelTable {
     if (names.length === 0) throw new ConfigError('channels', 'name at least one, for example { state: unreliable() }');
     this.set = new ChannelSet(names.map((name) => specOf(name, channels[name]!)));
     const sorted = this.set.names.map((name) => channels[name]!);
-    this.tapped = this.set.names.map((name, id) => ({ name, kind: sorted[id]!.kind }));
+    this.tapped = this.set.names.map((name, number) => ({ number, name, kind: sorted[number]!.kind }));
     this.#codecs = sorted.map((channel) => (channel.kind === 'requests' ? null : channel.codec));
     this.#requests = sorted.map((channel) => (channel.kind === 'requests' ? channel : null));
     this.#isTagged = Uint8Array.from(this.set.kind, (kind) => (kind === LATEST_STATE || kind === TICK_INPUT ? 1 : 0));

@@ -12,6 +12,8 @@ export interface MessageTap {
 
 /** A channel as a tap sees it. */
 export interface TappedChannel {
+  /** Its number on the wire. */
+  readonly number: number;
   readonly name: string;
   /** `reliable-ordered` and so on. */
   readonly kind: string;

@@ -5,31 +5,21 @@
  * Packets under way are held, up to a limit; nothing else grows with the run.
  */
 
+import type { MessageTap } from '../../engine/message-tap.ts';
 import type { Micros } from '../../sys/api.ts';
 import { PACKET_PAYLOAD, PACKET_PAYLOAD_WITH_ID } from '../../transport/netcode/packets.ts';
 import type { LinkDirection } from '../link/link.ts';
 import type { DatagramEvent } from '../world/observer.ts';
-import { CapturedPacket, type Carried } from './captured-packet.ts';
+import { CapturedPacket, type CaptureSink, type Carried } from './captured-packet.ts';
 import { CarriedBefore } from './carried-before.ts';
 import { readPayload } from './frames.ts';
+import type { ChannelName } from './packet-text.ts';
 import { type CaptureKeys, type OpenedPacket, PacketOpener } from './packet-opener.ts';
 
 /** Packets under way that are followed: some 50 MB; beyond, the oldest are written down without their end. */
 const UNDER_WAY_MAX = 16_384;
 /** Sessions of which is known what was carried before: 0.5 MB each at most. Beyond, the oldest begin anew. */
 const SESSIONS_MAX = 1_024;
-
-/** Writes down what it is told. */
-export interface CaptureSink {
-  /** A packet enters its link. */
-  onSent?(packet: CapturedPacket): void;
-  /** Something happened to it, which the packet has noted. `bytes` are those that it has now, valid within the call. */
-  onEvent?(packet: CapturedPacket, kind: DatagramEvent, time: Micros, bytes: Uint8Array): void;
-  /** No event of it will follow. */
-  onSettled?(packet: CapturedPacket): void;
-  /** The run is over. */
-  onEnd?(time: Micros): void;
-}
 
 /** Both directions of a session. */
 interface Directions {
@@ -38,7 +28,8 @@ interface Directions {
 }
 
 export class Capture {
-  readonly #sinks: readonly CaptureSink[];
+  /** Who is told, in this order. To be filled before the run. */
+  readonly sinks: CaptureSink[] = [];
   #opener: PacketOpener | null = null;
   /** By session number. */
   readonly #sessions: Map<number, Directions> = new Map();
@@ -46,26 +37,25 @@ export class Capture {
   readonly #underWay: Map<string, CapturedPacket> = new Map();
   readonly #channelNames: (string | undefined)[] = [];
   #packets = 0;
-  readonly #nameOf = (channel: number): string => this.channelName(channel);
-
-  constructor(sinks: readonly CaptureSink[]) {
-    this.#sinks = sinks;
-  }
 
   /** The keys of the run: without them packets are not opened. */
   begin(keys: CaptureKeys): void {
     this.#opener = new PacketOpener(keys);
   }
 
-  /** What channel `number` is called from now on. */
-  nameChannel(number: number, name: string): void {
-    this.#channelNames[number] = name;
+  /** The same tap; in passing, the capture learns what channels are called. */
+  tap(tap: MessageTap): MessageTap {
+    return {
+      queued: (clientId, channel, bytes, offset, length) => {
+        this.#channelNames[channel.number] = channel.name;
+        tap.queued(clientId, channel, bytes, offset, length);
+      },
+      arrived: (clientId, channel, bytes, offset, length) => tap.arrived(clientId, channel, bytes, offset, length),
+    };
   }
 
   /** The name of a channel; `channel 3` while it is not known. */
-  channelName(number: number): string {
-    return this.#channelNames[number] ?? `channel ${number}`;
-  }
+  readonly channelName: ChannelName = (number) => this.#channelNames[number] ?? `channel ${number}`;
 
   /** The observer. */
   readonly observe = (
@@ -80,21 +70,21 @@ export class Capture {
     if (kind === 'received') {
       const packet = this.#read(time, direction.name, index, bytes, addresses);
       this.#underWay.set(place, packet);
-      for (const sink of this.#sinks) sink.onSent?.(packet);
+      for (const sink of this.sinks) sink.onSent?.(packet);
       if (this.#underWay.size > UNDER_WAY_MAX) this.#settle(this.#underWay.keys().next().value as string);
       return;
     }
     const packet = this.#underWay.get(place);
     if (packet === undefined) return;
     const settled = packet.note(kind, time);
-    for (const sink of this.#sinks) sink.onEvent?.(packet, kind, time, bytes);
+    for (const sink of this.sinks) sink.onEvent?.(packet, kind, time, bytes);
     if (settled) this.#settle(place);
   };
 
   /** The run is over at `time`. */
   end(time: Micros): void {
     for (const place of this.#underWay.keys()) this.#settle(place);
-    for (const sink of this.#sinks) sink.onEnd?.(time);
+    for (const sink of this.sinks) sink.onEnd?.(time);
   }
 
   #settle(place: string): void {
@@ -104,7 +94,7 @@ export class Capture {
       const ways = this.#directionsOf(packet.opened.session.number);
       (packet.opened.fromClient ? ways.up : ways.down).onLost(packet.carried.number);
     }
-    for (const sink of this.#sinks) sink.onSettled?.(packet);
+    for (const sink of this.sinks) sink.onSettled?.(packet);
   }
 
   #read(time: Micros, direction: string, index: number, bytes: Uint8Array, addresses: Uint8Array): CapturedPacket {
@@ -114,7 +104,7 @@ export class Capture {
     const ways = opened === null ? null : this.#directionsOf(opened.session.number);
     const sent = opened?.fromClient === false ? ways?.down : ways?.up;
     const heard = opened?.fromClient === false ? ways?.up : ways?.down;
-    const carried = carriedBy(opened, sent, heard, this.#nameOf);
+    const carried = carriedBy(opened, sent, heard, this.channelName);
     const packet = new CapturedPacket(
       this.#packets++,
       time,

@@ -111,3 +111,15 @@ export class CapturedPacket {
     return this.underWay === 0;
   }
 }
+
+/** Writes down what it is told. */
+export interface CaptureSink {
+  /** A packet enters its link. */
+  onSent?(packet: CapturedPacket): void;
+  /** Something happened to it, which the packet has noted. `bytes` are those that it has now, valid within the call. */
+  onEvent?(packet: CapturedPacket, kind: DatagramEvent, time: Micros, bytes: Uint8Array): void;
+  /** No event of it will follow. */
+  onSettled?(packet: CapturedPacket): void;
+  /** The run is over. */
+  onEnd?(time: Micros): void;
+}

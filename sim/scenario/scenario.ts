@@ -3,15 +3,18 @@
  */
 
 import type { GameModule, Host } from '../../engine/host.ts';
+import type { MessageTap } from '../../engine/message-tap.ts';
+import type { Capture } from '../capture/capture.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import { openEngine } from '../world/engine-host.ts';
 import { millisOf } from '../world/latency-histogram.ts';
+import { SimAead } from '../world/sim-aead.ts';
 import type { AeadFactory } from '../world/sim-sys.ts';
 import { World } from '../world/world.ts';
 import { type ChannelReport, MessageLatencies } from './message-latencies.ts';
 
 /** The port that a simulated server is told to listen on. */
-const SERVER_PORT = 40_000;
+export const SERVER_PORT = 40_000;
 const PRIVATE_KEY_BYTES = 32;
 /** Clients begin within this time, each at a moment of its own: real ones do not come in step. */
 const START_SPREAD_MICROS = 200_000;
@@ -41,6 +44,8 @@ export interface Scenario {
   readonly strict?: boolean;
   /** See `WorldOptions.openAead`. */
   readonly openAead?: AeadFactory;
+  /** Listens on every link and has the server's keys. */
+  readonly capture?: Capture;
   /** Told what an operator would see: warnings of the engine, clients that could not connect. */
   readonly warn?: (text: string) => void;
 }
@@ -108,7 +113,7 @@ export interface ScenarioReport {
  * but a result (`clientsFailed`).
  */
 export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
-  const { game, warn = () => {} } = scenario;
+  const { game, capture, warn = () => {} } = scenario;
   const world = new World({
     seed: scenario.seed,
     link: scenario.link,
@@ -120,13 +125,15 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
   const privateKey = new Uint8Array(PRIVATE_KEY_BYTES);
   world.streams.stream('scenario/private-key').fill(privateKey);
   const messages = new MessageLatencies(() => world.now);
-  const engine = openEngine(world, server, warn, messages.server());
+  if (capture !== undefined) listenIn(capture, world, scenario, privateKey);
+  const tapOf = (tap: MessageTap) => capture?.tap(tap) ?? tap;
+  const engine = openEngine(world, server, warn, tapOf(messages.server()));
   const args = { port: SERVER_PORT, address: address.replace(/:\d+$/, ''), privateKey };
   world.start(server, 0, () => game.server?.(engine, { ...args, maxClients: Math.max(1, scenario.clients) }));
   let clientsFailed = 0;
   for (let index = 0; index < scenario.clients; index++) {
     const host = world.host(`client-${index}`);
-    const engine = openEngine(world, host, warn, messages.client(BigInt(index + 1)));
+    const engine = openEngine(world, host, warn, tapOf(messages.client(BigInt(index + 1))));
     if (scenario.down !== undefined) world.direction(server, host).configure(scenario.down);
     const token = () => mint(engine, game, privateKey, address, host.name, index);
     const begin = START_MICROS + world.streams.stream(`scenario/start/${host.name}`).below(START_SPREAD_MICROS);
@@ -142,8 +149,21 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
     });
   }
   scenario.prepare?.(world);
-  await world.run({ untilMicros: scenario.seconds * 1_000_000 });
+  try {
+    await world.run({ untilMicros: scenario.seconds * 1_000_000 });
+  } finally {
+    capture?.end(world.now); // also of a run that failed: of that one most of all
+  }
   return reportOf(scenario, world, clientsFailed, messages);
+}
+
+function listenIn(capture: Capture, world: World, { game, openAead }: Scenario, privateKey: Uint8Array): void {
+  capture.begin({
+    privateKey,
+    protocolId: BigInt(game.PROTOCOL_ID ?? 0),
+    openAead: openAead ?? ((slots, slotBytes) => new SimAead(slots, slotBytes)),
+  });
+  world.observe(capture.observe);
 }
 
 function mint(

@@ -6,8 +6,8 @@ import type { Host } from '../../../engine/host.ts';
 import { type ChannelReport, MessageLatencies } from '../../../sim/scenario/message-latencies.ts';
 import { type ClientArgs, runScenario, type ServerArgs } from '../../../sim/scenario/scenario.ts';
 
-const ORDERED = { name: 'chat', kind: 'reliableOrdered' };
-const LOSSY = { name: 'state', kind: 'unreliable' };
+const ORDERED = { number: 0, name: 'chat', kind: 'reliableOrdered' };
+const LOSSY = { number: 1, name: 'state', kind: 'unreliable' };
 const HELLO = Uint8Array.of(1, 2, 3);
 const OTHER = Uint8Array.of(9, 1, 2, 3);
 
