@@ -13,8 +13,8 @@ import type { DatagramEvent } from '../world/observer.ts';
 import { CapturedPacket, type CaptureSink, type Carried } from './captured-packet.ts';
 import { CarriedBefore } from './carried-before.ts';
 import { readPayload } from './frames.ts';
-import type { ChannelName } from './packet-text.ts';
 import { type CaptureKeys, type OpenedPacket, PacketOpener } from './packet-opener.ts';
+import type { ChannelName } from './packet-text.ts';
 
 /** Packets under way that are followed: some 50 MB; beyond, the oldest are written down without their end. */
 const UNDER_WAY_MAX = 16_384;

@@ -3,7 +3,7 @@
  * captures have what they expect. Numbers are big-endian here, as in every header of the Internet.
  */
 
-import { isIPv4 } from '../../sys/api.ts';
+import { ADDRESS_BYTES, isIPv4, portOf } from '../../sys/api.ts';
 
 const IPV4_BYTES = 20;
 const IPV6_BYTES = 40;
@@ -14,7 +14,6 @@ const TIME_TO_LIVE = 64;
 /** Where things lie in canonical addresses: an IPv4 one is mapped, so its bytes are the last four. */
 const IPV4_AT = 12;
 const PORT_AT = 16;
-const ADDRESS_BYTES = 24;
 
 /**
  * A packet as an IP interface sees it.
@@ -47,8 +46,8 @@ export function withIpHeaders(datagram: Uint8Array, addresses: Uint8Array, ident
     packet.set(addresses.subarray(ADDRESS_BYTES, ADDRESS_BYTES + PORT_AT), 24);
   }
   const udp = headerBytes;
-  packet.set(addresses.subarray(PORT_AT, PORT_AT + 2), udp); // big-endian there too
-  packet.set(addresses.subarray(ADDRESS_BYTES + PORT_AT, ADDRESS_BYTES + PORT_AT + 2), udp + 2);
+  view.setUint16(udp, portOf(addresses, 0));
+  view.setUint16(udp + 2, portOf(addresses, ADDRESS_BYTES));
   view.setUint16(udp + 4, udpBytes);
   packet.set(datagram, udp + UDP_BYTES);
   // The pseudo header has the same sum in both versions: addresses, length, protocol.
