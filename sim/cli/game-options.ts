@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Command, Option } from 'commander';
+import { DEADLINE_MICROS } from '../scenario/message-latencies.ts';
 import type { SimulatedGame } from '../scenario/scenario.ts';
 import type { AeadFactory } from '../world/sim-sys.ts';
 import { decimal, oneLine, UsageError } from './command.ts';
@@ -10,12 +11,15 @@ import { decimal, oneLine, UsageError } from './command.ts';
 /** Games that come with the package, relative to this file once built. */
 const SCENARIOS: Readonly<Record<string, string>> = { arena: '../../samples/arena/game.js' };
 const SECONDS_MAX = 30 * 86_400;
+const DEADLINE_MILLIS_MAX = 60_000;
 
 export interface GameOptions {
   readonly scenario: string;
   readonly game?: string;
   readonly seconds: number;
   readonly seed: string;
+  /** Milliseconds after which a message counts as missed. */
+  readonly deadline: number;
 }
 
 /** Adds the options of a game and its run. */
@@ -24,7 +28,13 @@ export function addGameOptions(command: Command, secondsByDefault: number): Comm
     .addOption(new Option('--scenario <name>', 'game to run').choices(Object.keys(SCENARIOS)).default('arena'))
     .option('--game <file>', 'run this built game module instead: exports server(host, args) and client(host, args)')
     .option('--seconds <count>', 'virtual time', decimal(0.001, SECONDS_MAX), secondsByDefault)
-    .option('--seed <text>', 'decides every chance', '1');
+    .option('--seed <text>', 'decides every chance', '1')
+    .option(
+      '--deadline <ms>',
+      'messages that take longer count as missed',
+      decimal(0.001, DEADLINE_MILLIS_MAX),
+      DEADLINE_MICROS / 1000,
+    );
 }
 
 /** What the report calls it. */

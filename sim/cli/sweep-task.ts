@@ -1,5 +1,6 @@
 /** A run of a sweep: what is asked of a worker, what it answers, and what is written down. */
 
+import { DEADLINE_MICROS } from '../scenario/message-latencies.ts';
 import type { ScenarioReport } from '../scenario/scenario.ts';
 import type { GameOptions } from './game-options.ts';
 import { commandLineOf, type NetworkOptions } from './network-options.ts';
@@ -29,5 +30,9 @@ export interface SweepRecord {
 /** The command that repeats a run alone. */
 export function commandOf({ options }: SweepTask): string {
   const game = options.game === undefined ? `--scenario ${options.scenario}` : `--game ${options.game}`;
-  return `npm run sim -- run ${game} ${commandLineOf(options)} --seconds ${options.seconds} --seed ${options.seed}`;
+  const deadline = options.deadline === DEADLINE_MICROS / 1000 ? '' : ` --deadline ${options.deadline}`;
+  return (
+    `npm run sim -- run ${game} ${commandLineOf(options)} --seconds ${options.seconds}${deadline} ` +
+    `--seed ${options.seed}`
+  );
 }

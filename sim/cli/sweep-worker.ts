@@ -23,6 +23,7 @@ async function answer(task: SweepTask): Promise<void> {
       ...linksOf(options),
       seconds: options.seconds,
       seed: options.seed,
+      deadlineMicros: options.deadline * 1000,
     });
     answer = { number, report };
   } catch (error) {

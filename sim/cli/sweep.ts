@@ -69,8 +69,8 @@ async function sweep(options: SweepOptions): Promise<void> {
   process.stdout.write(`${printed}\n`);
 }
 
-function gameOf({ scenario, game, seconds, seed }: GameOptions): GameOptions {
-  return { scenario, seconds, seed, ...(game === undefined ? {} : { game }) };
+function gameOf({ scenario, game, seconds, seed, deadline }: GameOptions): GameOptions {
+  return { scenario, seconds, seed, deadline, ...(game === undefined ? {} : { game }) };
 }
 
 function networkOf(options: NetworkOptions): NetworkOptions {
