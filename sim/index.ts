@@ -23,7 +23,7 @@ export {
   type ServerArgs,
   type SimulatedGame,
 } from './scenario/scenario.ts';
-export type { ConnectionColumns, FlowColumns, SeriesReport } from './scenario/series.ts';
+export type { ConnectionColumns, FlowColumns, SeriesReport } from './scenario/series-report.ts';
 export { openEngine } from './world/engine-host.ts';
 export type { HostOptions, SimHost } from './world/host.ts';
 export type { LatencyHistogram } from './world/latency-histogram.ts';

@@ -50,7 +50,10 @@ const ROOMS: readonly RoomRule[] = [
   { room: 'sim/', own: ['sim/', 'engine/', 'transport/', 'sys/api.ts'], packages: ['eventemitter3'], node: [] },
   { room: 'sim/world/streams.ts', own: ['sim/', 'sys/api.ts'], packages: ['seedrandom'], node: [] },
   { room: 'sim/cli', own: ['sim/', 'engine/', 'transport/', 'sys/'], packages: ['commander'], node: ['*'] },
+  { room: 'sim/cli/progress.ts', own: ['sim/'], packages: ['cli-progress'], node: [] },
   { room: 'sim/report', own: ['sim/', 'engine/', 'transport/', 'sys/api.ts'], packages: [], node: ['*'] },
+  { room: 'sim/report/read-runs.ts', own: ['sim/'], packages: ['zod'], node: ['fs'] },
+  { room: 'sim/report/page/', own: ['sim/report/', 'sim/scenario/'], packages: ['echarts'], node: [] },
   { room: 'sim/proxy', own: ['sim/', 'engine/', 'transport/', 'sys/'], packages: [], node: ['*'] },
   { room: 'samples/', own: ['samples/'], packages: ['tickwire', 'commander'], node: ['*'] },
 ];

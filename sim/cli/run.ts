@@ -1,13 +1,17 @@
 /** `sim run`: one game in one network, and what became of its packets. */
 
 import { Command, Option } from 'commander';
+import { runView } from '../report/views.ts';
 import type { ChannelReport } from '../scenario/message-latencies.ts';
 import { runScenario, type ScenarioReport } from '../scenario/scenario.ts';
 import { addGameOptions, type GameOptions, loadGame, nameOf, realAead } from './game-options.ts';
 import { addNetworkOptions, linksOf, type NetworkOptions } from './network-options.ts';
+import { writeHtml } from './report-file.ts';
 
 interface RunOptions extends GameOptions, NetworkOptions {
   readonly json: boolean;
+  readonly series: boolean;
+  readonly html?: string;
   readonly strict: boolean;
   readonly aead: 'sim' | 'real';
 }
@@ -21,6 +25,8 @@ addGameOptions(addNetworkOptions(runCommand), SECONDS_BY_DEFAULT)
   )
   .option('--strict', 'clocks, timers and Math.random throw in the game', false)
   .option('--json', 'print one JSON object', false)
+  .option('--series', 'put samples over time into it', false)
+  .option('--html <file>', 'write a page that shows the run over time')
   .addHelpText(
     'after',
     '\nExamples:\n' +
@@ -43,12 +49,25 @@ async function run(options: RunOptions): Promise<void> {
     seconds: options.seconds,
     seed: options.seed,
     strict: options.strict,
+    deadlineMicros: options.deadline * 1000,
+    series: options.series || options.html !== undefined,
     warn: (text) => void process.stderr.write(`${text}\n`),
     ...(openAead === null ? {} : { openAead }),
   });
   const wallSeconds = Math.round(performance.now() - start) / 1000;
-  const printed = options.json ? JSON.stringify({ ...report, wallSeconds }) : table(report, options, wallSeconds);
+  if (options.html !== undefined) writeHtml('--html', options.html, [runView(report, commandTyped())]);
+  const printed = options.json
+    ? JSON.stringify({ schema: 'tickwire-run/1', command: commandTyped(), ...report, wallSeconds })
+    : table(report, options, wallSeconds);
   process.stdout.write(`${printed}\n`);
+}
+
+/** The command as it was given, without what only says where its results go. */
+function commandTyped(): string {
+  const words = process.argv.slice(2);
+  const kept = words.filter((word, i) => !/^--(json|html|series)\b/.test(word) && words[i - 1] !== '--html');
+  const quoted = kept.map((word) => (/^[\w./=,%:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
+  return ['npm run sim --', ...quoted].join(' ');
 }
 
 function table(report: ScenarioReport, options: RunOptions, wallSeconds: number): string {

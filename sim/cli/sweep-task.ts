@@ -36,3 +36,28 @@ export function commandOf({ options }: SweepTask): string {
     `--seed ${options.seed}`
   );
 }
+
+/** Of a command's options those that decide a run; the same for equal runs. */
+export function settingsOf(options: GameOptions & NetworkOptions): GameOptions & NetworkOptions {
+  return { ...gameOf(options), ...networkOf(options) };
+}
+
+function gameOf({ scenario, game, seconds, seed, deadline }: GameOptions): GameOptions {
+  return { scenario, seconds, seed, deadline, ...(game === undefined ? {} : { game }) };
+}
+
+function networkOf(options: NetworkOptions): NetworkOptions {
+  const { preset, clients, latency, jitter, loss, burst, rate, queue, duplicate, reorder } = options;
+  return {
+    clients,
+    latency,
+    jitter,
+    loss,
+    duplicate,
+    reorder,
+    ...(preset === undefined ? {} : { preset }),
+    ...(burst === undefined ? {} : { burst }),
+    ...(rate === undefined ? {} : { rate }),
+    ...(queue === undefined ? {} : { queue }),
+  };
+}

@@ -5,16 +5,17 @@
  * depend on the number of workers: records are in the order of cells and seeds.
  */
 
-import { renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
+import { sweepViews } from '../report/views.ts';
 import type { ScenarioReport } from '../scenario/scenario.ts';
-import { UsageError, whole } from './command.ts';
+import { whole } from './command.ts';
 import { addGameOptions, type GameOptions, loadGame } from './game-options.ts';
 import { addNetworkOptions, linksOf, type NetworkOptions } from './network-options.ts';
+import { writeHtml, writeText } from './report-file.ts';
 import { cellsOf, readGrid } from './sweep-grid.ts';
 import { sweepTable } from './sweep-table.ts';
-import { commandOf, type SweepRecord, type SweepTask } from './sweep-task.ts';
+import { commandOf, type SweepRecord, type SweepTask, settingsOf } from './sweep-task.ts';
 import { runAll } from './sweep-workers.ts';
 
 interface SweepOptions extends GameOptions, NetworkOptions {
@@ -23,6 +24,7 @@ interface SweepOptions extends GameOptions, NetworkOptions {
   readonly jobs: number;
   readonly out?: string;
   readonly json: boolean;
+  readonly html?: string;
 }
 
 const SECONDS_BY_DEFAULT = 30;
@@ -37,11 +39,13 @@ addGameOptions(addNetworkOptions(sweepCommand), SECONDS_BY_DEFAULT)
   .option('--jobs <count>', 'runs at once', whole(1, JOBS_MAX), availableParallelism())
   .option('--out <file>', 'write one JSON object a run, a line each')
   .option('--json', 'print one JSON object', false)
+  .option('--html <file>', 'write a page with heat maps and distributions')
   .addHelpText(
     'after',
     '\nExamples:\n' +
       '  npm run sim -- sweep --grid loss=0,1,5,20 --grid latency=20,60,120 --clients 1\n' +
-      '  npm run sim -- sweep --game ./dist/my-game.js --grid rate=1,2,4 --queue 200 --repeat 20 --out runs.ndjson',
+      '  npm run sim -- sweep --game ./dist/my-game.js --grid rate=1,2,4 --queue 200 --repeat 20 --out runs.ndjson\n' +
+      '  npm run sim -- sweep --grid loss=0,1,2,5,10 --grid latency=20,60,120 --clients 2 --html report.html',
   )
   .action(sweep);
 
@@ -53,7 +57,7 @@ async function sweep(options: SweepOptions): Promise<void> {
     linksOf({ ...options, ...cell });
     for (let repeat = 0; repeat < options.repeat; repeat++) {
       const seed = `${options.seed}/${repeat}`;
-      tasks.push({ number: tasks.length, options: { ...gameOf(options), ...networkOf(options), ...cell, seed } });
+      tasks.push({ number: tasks.length, options: { ...settingsOf(options), ...cell, seed } });
     }
   }
   const reports = await runAll(tasks, Math.min(options.jobs, tasks.length));
@@ -64,43 +68,15 @@ async function sweep(options: SweepOptions): Promise<void> {
       reports[i]!,
     ),
   );
-  if (options.out !== undefined) write(options.out, records);
+  if (options.out !== undefined) {
+    writeText('--out', options.out, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+  }
+  if (options.html !== undefined) writeHtml('--html', options.html, sweepViews(records));
   const printed = options.json ? JSON.stringify({ records }) : sweepTable(records, options.repeat);
   process.stdout.write(`${printed}\n`);
-}
-
-function gameOf({ scenario, game, seconds, seed, deadline }: GameOptions): GameOptions {
-  return { scenario, seconds, seed, deadline, ...(game === undefined ? {} : { game }) };
-}
-
-function networkOf(options: NetworkOptions): NetworkOptions {
-  const { preset, clients, latency, jitter, loss, burst, rate, queue, duplicate, reorder } = options;
-  return {
-    clients,
-    latency,
-    jitter,
-    loss,
-    duplicate,
-    reorder,
-    ...(preset === undefined ? {} : { preset }),
-    ...(burst === undefined ? {} : { burst }),
-    ...(rate === undefined ? {} : { rate }),
-    ...(queue === undefined ? {} : { queue }),
-  };
 }
 
 function recordOf(task: SweepTask, names: readonly (keyof NetworkOptions)[], report: ScenarioReport): SweepRecord {
   const cell = Object.fromEntries(names.map((name) => [name, task.options[name]]));
   return { schema: 'tickwire-sweep/1', cell, seed: task.options.seed, command: commandOf(task), report };
-}
-
-/** Under a name for the time being first, so that a file is whole or not there. */
-function write(file: string, records: readonly SweepRecord[]): void {
-  const temporary = `${file}.${process.pid}.tmp`;
-  try {
-    writeFileSync(temporary, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
-    renameSync(temporary, file);
-  } catch (error) {
-    throw new UsageError(`--out ${file} cannot be written: ${(error as Error).message}`);
-  }
 }

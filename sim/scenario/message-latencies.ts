@@ -33,8 +33,8 @@ export interface ChannelReport {
    */
   readonly deadlineMissShare: number | null;
   /**
-   * The same for a deadline of one tick of the sender after the fastest message of the channel: what a receiver that buffers
-   * one tick goes without. Null for channels that do not send the like each tick, and for senders without ticks.
+   * The same for a deadline of one tick of the sender after the channel's median: what a receiver goes without that is set
+   * to the usual delay and buffers one tick more. Null for kinds that are not sent each tick, and for senders without ticks.
    */
   readonly tickMissShare: number | null;
   /** From `send` to the listener; null when nothing was timed. */
@@ -217,7 +217,7 @@ class Tally {
     const { name, kind } = this.#channel;
     const at = (share: number): number | null => millisOf(latencies.quantile(share));
     const tick = tickMicros?.[this.#from] ?? null;
-    const fastest = latencies.quantile(0);
+    const usual = latencies.quantile(0.5);
     return {
       channel: name,
       kind,
@@ -228,7 +228,7 @@ class Tally {
       goodputBytesPerSecond: end === 0 ? 0 : Math.round((this.arrivedBytes * 1_000_000) / end),
       deadlineMissShare: this.#missShare(this.#deadlineMicros, end),
       tickMissShare:
-        tick === null || fastest === null || !EACH_TICK.includes(kind) ? null : this.#missShare(fastest + tick, end),
+        tick === null || usual === null || !EACH_TICK.includes(kind) ? null : this.#missShare(usual + tick, end),
       latencyMs: {
         mean: millisOf(latencies.meanMicros),
         p50: at(0.5),

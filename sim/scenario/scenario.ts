@@ -10,7 +10,8 @@ import type { AeadFactory } from '../world/sim-sys.ts';
 import { World } from '../world/world.ts';
 import { ConnectionWatch } from './connection-watch.ts';
 import { type ChannelReport, DEADLINE_MICROS, MessageLatencies } from './message-latencies.ts';
-import { Series, type SeriesReport } from './series.ts';
+import { Series } from './series.ts';
+import type { SeriesReport } from './series-report.ts';
 
 /** The port that a simulated server is told to listen on. */
 const SERVER_PORT = 40_000;
