@@ -14,7 +14,7 @@ import { UsageError, whole } from './command.ts';
 import { labelOf, readSide, type SideSettings } from './compare-sides.ts';
 import { addGameOptions, type GameOptions, loadGame } from './game-options.ts';
 import { addNetworkOptions, linksOf, type NetworkOptions } from './network-options.ts';
-import { writeHtml } from './report-file.ts';
+import { checkPlace, writeHtml } from './report-file.ts';
 import { commandOf, type SweepTask, settingsOf } from './sweep-task.ts';
 import { runAll } from './sweep-workers.ts';
 
@@ -55,6 +55,7 @@ addGameOptions(addNetworkOptions(compareCommand), SECONDS_BY_DEFAULT)
   .action(runCompare);
 
 async function runCompare(options: CompareOptions): Promise<void> {
+  checkPlace('--html', options.html);
   const sides = [
     sideOf('--a', options.a, options.aGame, options),
     sideOf('--b', options.b, options.bGame, options),
@@ -101,7 +102,8 @@ function compared(
 function table({ a, b, seeds, metrics }: Comparison): string {
   const shown = (value: number | null, unit: string): string =>
     value === null ? 'none' : `${figure(value)}${unit === '' ? '' : ` ${unit}`}`;
-  const rows = metrics.map((metric) => [
+  const both = metrics.filter(({ difference }) => difference !== null);
+  const rows = both.map((metric) => [
     `${metric.group} ${metric.label}`,
     shown(metric.a, metric.unit),
     shown(metric.b, metric.unit),

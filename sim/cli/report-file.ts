@@ -1,9 +1,16 @@
 /** Writing what `--html` and `--csv` name. */
 
+import { accessSync, constants } from 'node:fs';
+import { dirname } from 'node:path';
 import { writeHtmlReport } from '../report/html-report.ts';
 import type { ReportView } from '../report/report-data.ts';
 import { writeWhole } from '../report/write-whole.ts';
 import { UsageError } from './command.ts';
+
+/** Throws UsageError when nothing can be written there: better known before an hour of runs than after it. */
+export function checkPlace(option: string, file: string | undefined): void {
+  if (file !== undefined) attempt(option, file, () => accessSync(dirname(file), constants.W_OK));
+}
 
 /** Writes a page with these views. Throws UsageError when it cannot. */
 export function writeHtml(option: string, file: string, views: readonly ReportView[]): void {

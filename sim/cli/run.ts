@@ -6,7 +6,7 @@ import type { ChannelReport } from '../scenario/message-latencies.ts';
 import { runScenario, type ScenarioReport } from '../scenario/scenario.ts';
 import { addGameOptions, type GameOptions, loadGame, nameOf, realAead } from './game-options.ts';
 import { addNetworkOptions, linksOf, type NetworkOptions } from './network-options.ts';
-import { writeHtml } from './report-file.ts';
+import { checkPlace, writeHtml } from './report-file.ts';
 
 interface RunOptions extends GameOptions, NetworkOptions {
   readonly json: boolean;
@@ -37,6 +37,7 @@ addGameOptions(addNetworkOptions(runCommand), SECONDS_BY_DEFAULT)
   .action(run);
 
 async function run(options: RunOptions): Promise<void> {
+  checkPlace('--html', options.html);
   const links = linksOf(options);
   const game = await loadGame(options);
   const openAead = options.aead === 'real' ? await realAead() : null;

@@ -12,7 +12,7 @@ import type { ScenarioReport } from '../scenario/scenario.ts';
 import { whole } from './command.ts';
 import { addGameOptions, type GameOptions, loadGame } from './game-options.ts';
 import { addNetworkOptions, linksOf, type NetworkOptions } from './network-options.ts';
-import { writeHtml, writeText } from './report-file.ts';
+import { checkPlace, writeHtml, writeText } from './report-file.ts';
 import { cellsOf, readGrid } from './sweep-grid.ts';
 import { sweepTable } from './sweep-table.ts';
 import { commandOf, type SweepRecord, type SweepTask, settingsOf } from './sweep-task.ts';
@@ -51,6 +51,8 @@ addGameOptions(addNetworkOptions(sweepCommand), SECONDS_BY_DEFAULT)
 
 async function sweep(options: SweepOptions): Promise<void> {
   const axes = readGrid(options.grid);
+  checkPlace('--out', options.out);
+  checkPlace('--html', options.html);
   await loadGame(options); // what is wrong with it is said once, before anything runs
   const tasks: SweepTask[] = [];
   for (const cell of cellsOf(axes)) {

@@ -49,7 +49,7 @@ export function htmlOf(data: ReportData, { script, style }: Page): string {
 /** What the build has put beside this file. */
 function builtPage(): Page {
   const read = (name: string): string => readFileSync(new URL(`./${name}`, import.meta.url), 'utf8');
-  return { script: read('page.js'), style: read('page.css') };
+  return { script: read('page.js'), style: read('style.css') };
 }
 
 /** JSON in which no `<` stands: neither the end of a script nor a comment can begin in it. */

@@ -126,7 +126,7 @@ export function compareView(comparison: Comparison): CompareView {
   });
   return {
     kind: 'compare',
-    title: `${a.label} or ${b.label}`,
+    title: `${a.label} against ${b.label}`,
     facts: [['seeds', String(seeds.length)], ...factsOf(reports, [])],
     sides: [side(a), side(b)],
     seeds,

@@ -81,8 +81,13 @@ export const DEADLINE_MICROS: Micros = 100_000;
 /** Kinds of which a game sends one each tick, and a later one makes up for one that is late. */
 const EACH_TICK: readonly string[] = ['tickInput', 'unreliable', 'unreliableSequenced'];
 
-/** Kinds that deliver every message: of several with the same bytes, one counts as well as another, so the oldest. */
+/** Kinds that deliver (nearly) every message: of several with the same bytes the oldest is meant. */
 const IN_TURN: readonly string[] = ['reliableOrdered', 'reliableUnordered', 'tickInput', 'requests'];
+/**
+ * Kinds that never go back: what is older than a message that came will not come. Else an input that was lost would be
+ * found again seconds later, when the player does the same once more.
+ */
+const NEVER_BACK: readonly string[] = ['reliableOrdered', 'tickInput', 'unreliableSequenced', 'reliableSequenced'];
 /** The last messages of one stream that may still arrive; what is older has been lost, or counts as that. */
 const RECENT = 1_024;
 /** And so is what may be lost and has not come by then. */
@@ -183,6 +188,7 @@ class Tally {
   readonly latencies: LatencyHistogram = new LatencyHistogram(LATENCY_SUB_BITS);
   /** Of equal messages the oldest arrives first. */
   readonly inTurn: boolean;
+  readonly neverBack: boolean;
   /** One a connection. */
   readonly streams: Stream[] = [];
   readonly #from: Side;
@@ -196,6 +202,7 @@ class Tally {
     this.#deadlineMicros = deadlineMicros;
     this.#flow = flow;
     this.inTurn = IN_TURN.includes(channel.kind);
+    this.neverBack = NEVER_BACK.includes(channel.kind);
   }
 
   countArrival(lengthBytes: number): void {
@@ -280,16 +287,17 @@ class Stream {
 
   arrived(hash: number, lengthBytes: number, now: Micros): void {
     this.#tally.countArrival(lengthBytes);
-    let [found, count] = [-1, 0];
+    let [found, foundNumber, count] = [-1, -1, 0];
     for (let number = this.#oldest; number < this.#next; number++) {
       const slot = number & (RECENT - 1);
       if (this.#open[slot] === 0 || this.#hashes[slot] !== hash) continue;
-      if (count++ === 0) found = slot;
+      if (count++ === 0) [found, foundNumber] = [slot, number];
       if (count === 2 || this.#tally.inTurn) break;
     }
     if (count !== 1) return; // unknown, or one of several
     this.#tally.time(now - this.#times[found]!);
     this.#open[found] = 0;
+    if (this.#tally.neverBack) this.#oldest = foundNumber + 1;
     while (this.#oldest < this.#next && this.#open[this.#oldest & (RECENT - 1)] === 0) this.#oldest++;
   }
 
