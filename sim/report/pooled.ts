@@ -12,9 +12,11 @@ export interface Part {
 
 /** Quantiles of all parts together, each as heavy as it has messages; null of none. */
 export function poolQuantiles(parts: readonly Part[]): number[] | null {
+  let fastest = Number.POSITIVE_INFINITY;
   const steps: { readonly value: number; readonly weight: number }[] = [];
   for (const { count, quantiles } of parts) {
     if (quantiles.length !== LATENCY_SHARES.length) continue;
+    if (count > 0 && quantiles[0]! < fastest) fastest = quantiles[0]!;
     let before = 0;
     for (let i = 0; i < quantiles.length; i++) {
       const weight = (LATENCY_SHARES[i]! - before) * count;
@@ -27,7 +29,7 @@ export function poolQuantiles(parts: readonly Part[]): number[] | null {
   steps.sort((a, b) => a.value - b.value);
   const pooled: number[] = [];
   let [seen, next] = [0, 0];
-  let value = steps[0]!.value;
+  let value = fastest;
   for (const share of LATENCY_SHARES) {
     // A sum of shares may miss a whole by its last bits.
     while (next < steps.length && seen < share * total * (1 - 1e-9)) {

@@ -162,7 +162,7 @@ function seedsDraw({ seeds, sides, metrics }: CompareView, chosen: number): Draw
         data: seeds.flatMap((_, i) => {
           const [from, to] = [a![i]!, b![i]!];
           if (from === null || to === null) return [];
-          const color = (to - from) * sign >= 0 ? colors.series[2] : colors.series[1];
+          const color = to === from ? colors.faint : (to - from) * sign > 0 ? colors.series[2] : colors.series[1];
           return [{ seed: i, value: [i, Math.round((to - from) * 1000) / 1000], itemStyle: { color } }];
         }),
         markLine: {
