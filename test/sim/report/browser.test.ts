@@ -1,12 +1,17 @@
 // The page of a sweep in a real browser, from a file: it draws, it reaches for nothing, a cell shows its seeds.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ComparedSide, compare } from '../../../sim/report/comparison.ts';
+import { htmlOf } from '../../../sim/report/html-report.ts';
+import type { ReportData, ReportView } from '../../../sim/report/report-data.ts';
+import { compareView, type SweptRun, sweepViews } from '../../../sim/report/views.ts';
+import { channel, run } from './runs.ts';
 
 const CLI = fileURLToPath(new URL('../../../dist/sim/cli/main.js', import.meta.url));
 const CHROMIUM = '/usr/bin/chromium';
@@ -18,7 +23,8 @@ const reason = !existsSync(CLI)
 const DESKTOP = { width: 1280, height: 900 };
 const PHONE = { width: 375, height: 800 };
 /** A browser beside compilers takes its time. */
-const TIMEOUT_MILLIS = 90_000;
+const TIMEOUT_MILLIS = 240_000;
+const SEEDS = ['1/0', '1/1', '1/2', '1/3'];
 
 describe.skipIf(reason !== '')(
   `the page of a report${reason === '' ? '' : ` (skipped: ${reason})`}`,
@@ -41,14 +47,12 @@ describe.skipIf(reason !== '')(
         '--repeat',
         '2',
         ...short,
-        '--out',
-        'runs.ndjson',
         '--html',
         'sweep.html',
       );
-      sim('sweep', '--grid', 'loss=0,10', '--repeat', '2', ...short, '--html', 'line.html');
       sim('run', ...short, '--loss', '5', '--rate', '0.1', '--html', 'run.html');
-      sim('compare', '--a', 'loss=0', '--b', 'loss=20', '--seeds', '3', ...short, '--html', 'compare.html');
+      write('line.html', sweepViews([0, 10].flatMap((loss) => SEEDS.map((seed) => swept(loss, seed)))));
+      write('compare.html', [compareView(compare(side('A', 0), side('B', 10), SEEDS, '1'))]);
       browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
       page = await browser.newPage({ viewport: DESKTOP });
       page.on('console', (message) => complaints.push(message.text()));
@@ -77,7 +81,7 @@ describe.skipIf(reason !== '')(
       const canvas = page.locator('canvas').first();
       const box = (await canvas.boundingBox())!;
       // The first column and the lowest row: axes take some pixels at the left and below.
-      await canvas.click({ position: { x: 150, y: box.height - 75 } });
+      await page.mouse.click(box.x + 150, box.y + box.height - 75);
       expect(await detail.locator('h2').innerText()).toBe('loss 0 %, latency 20 ms one way');
       expect(await detail.locator('.seed').allInnerTexts()).toEqual(['1/0', '1/1']);
       await detail.locator('.seed').nth(1).click();
@@ -139,6 +143,14 @@ describe.skipIf(reason !== '')(
       await page.setViewportSize(DESKTOP);
     });
 
+    function write(name: string, views: readonly ReportView[]): void {
+      const [script, style] = ['page.js', 'style.css'].map((file) =>
+        readFileSync(join(CLI, '../../report', file), 'utf8'),
+      );
+      const data: ReportData = { schema: 'tickwire-report/1', title: name, views };
+      writeFileSync(join(folder, name), htmlOf(data, { script: script!, style: style! }));
+    }
+
     async function open(file: string): Promise<void> {
       const url = pathToFileURL(join(folder, file)).href;
       requests.length = 0;
@@ -170,3 +182,13 @@ describe.skipIf(reason !== '')(
     }
   },
 );
+
+function swept(loss: number, seed: string): SweptRun {
+  const report = run(seed, [channel('state', 'server', (share) => 50 + loss * share * (1 + SEEDS.indexOf(seed)))]);
+  return { cell: { loss }, seed, command: `npm run sim -- run --loss ${loss} --seed ${seed}`, report };
+}
+
+function side(label: string, loss: number): ComparedSide {
+  const runs = SEEDS.map((seed) => swept(loss, seed));
+  return { label, commands: runs.map(({ command }) => command), reports: runs.map(({ report }) => report) };
+}
