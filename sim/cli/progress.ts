@@ -3,7 +3,6 @@
 import { type Options, SingleBar } from 'cli-progress';
 
 const OPTIONS: Options = {
-  format: '{bar} {value} of {total} runs, {eta_formatted} left',
   barCompleteChar: '█',
   barIncompleteChar: '░',
   barsize: 30,
@@ -14,13 +13,19 @@ const OPTIONS: Options = {
   etaBuffer: 100,
 };
 
-/** Shows how many of `total` runs are done. */
+/** Shows how many of `total` runs, or whatever is counted, are done. */
 export class Progress {
   readonly #bar: SingleBar | null;
 
-  constructor(total: number) {
-    this.#bar = process.stderr.isTTY ? new SingleBar(OPTIONS) : null;
+  constructor(total: number, what = 'runs') {
+    const format = `{bar} {value} of {total} ${what}, {eta_formatted} left`;
+    this.#bar = process.stderr.isTTY ? new SingleBar({ ...OPTIONS, format }) : null;
     this.#bar?.start(total, 0);
+  }
+
+  /** Whether there is a bar to be seen. */
+  get isShown(): boolean {
+    return this.#bar !== null;
   }
 
   count(): void {
