@@ -2,7 +2,6 @@
 
 import { Command } from 'commander';
 import { csvOf } from '../report/csv.ts';
-import { RunFileError, readRuns } from '../report/read-runs.ts';
 import { UsageError } from './command.ts';
 import { writeHtml, writeText } from './report-file.ts';
 
@@ -24,10 +23,12 @@ export const reportCommand: Command = new Command('report')
   )
   .action(report);
 
-function report(files: readonly string[], { output, csv }: ReportOptions): void {
+async function report(files: readonly string[], { output, csv }: ReportOptions): Promise<void> {
   if (output === undefined && csv === undefined) {
     throw new UsageError('what is to be written? give -o report.html, --csv runs.csv, or both');
   }
+  // The checks of files take a while to load: the other commands do without them.
+  const { RunFileError, readRuns } = await import('../report/read-runs.ts');
   try {
     const { views, rows } = readRuns(files);
     if (output !== undefined) writeHtml('-o', output, views);
