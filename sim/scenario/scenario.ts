@@ -8,7 +8,10 @@ import { openEngine } from '../world/engine-host.ts';
 import { millisOf } from '../world/latency-histogram.ts';
 import type { AeadFactory } from '../world/sim-sys.ts';
 import { World } from '../world/world.ts';
-import { type ChannelReport, MessageLatencies } from './message-latencies.ts';
+import { ConnectionWatch } from './connection-watch.ts';
+import { type ChannelReport, DEADLINE_MICROS, MessageLatencies } from './message-latencies.ts';
+import { Series } from './series.ts';
+import type { SeriesReport } from './series-report.ts';
 
 /** The port that a simulated server is told to listen on. */
 const SERVER_PORT = 40_000;
@@ -41,6 +44,10 @@ export interface Scenario {
   readonly strict?: boolean;
   /** See `WorldOptions.openAead`. */
   readonly openAead?: AeadFactory;
+  /** Messages that take longer count as missed. Default 100 ms. */
+  readonly deadlineMicros?: number;
+  /** Samples over time go into the report (`series`). Default false. */
+  readonly series?: boolean;
   /** Told what an operator would see: warnings of the engine, clients that could not connect. */
   readonly warn?: (text: string) => void;
 }
@@ -99,8 +106,12 @@ export interface ScenarioReport {
   };
   /** One-way delays of delivered packets; null when none was. */
   readonly latencyMs: { readonly p50: number | null; readonly p99: number | null };
+  /** What `deadlineMissShare` of the channels is about. */
+  readonly deadlineMs: number;
   /** Messages of the game, by direction and channel. */
   readonly channels: readonly ChannelReport[];
+  /** The run over time, where it was asked for. */
+  readonly series?: SeriesReport;
 }
 
 /**
@@ -119,14 +130,15 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
   const address = server.address(SERVER_PORT);
   const privateKey = new Uint8Array(PRIVATE_KEY_BYTES);
   world.streams.stream('scenario/private-key').fill(privateKey);
-  const messages = new MessageLatencies(() => world.now);
-  const engine = openEngine(world, server, warn, messages.server());
+  const messages = new MessageLatencies(() => world.now, scenario.deadlineMicros ?? DEADLINE_MICROS);
+  const watch = new ConnectionWatch();
+  const engine = watch.server(openEngine(world, server, warn, messages.server()));
   const args = { port: SERVER_PORT, address: address.replace(/:\d+$/, ''), privateKey };
   world.start(server, 0, () => game.server?.(engine, { ...args, maxClients: Math.max(1, scenario.clients) }));
   let clientsFailed = 0;
   for (let index = 0; index < scenario.clients; index++) {
     const host = world.host(`client-${index}`);
-    const engine = openEngine(world, host, warn, messages.client(BigInt(index + 1)));
+    const engine = watch.client(openEngine(world, host, warn, messages.client(BigInt(index + 1))), index);
     if (scenario.down !== undefined) world.direction(server, host).configure(scenario.down);
     const token = () => mint(engine, game, privateKey, address, host.name, index);
     const begin = START_MICROS + world.streams.stream(`scenario/start/${host.name}`).below(START_SPREAD_MICROS);
@@ -142,8 +154,11 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
     });
   }
   scenario.prepare?.(world);
-  await world.run({ untilMicros: scenario.seconds * 1_000_000 });
-  return reportOf(scenario, world, clientsFailed, messages);
+  const series = scenario.series === true ? new Series(world, messages, watch) : null;
+  const untilMicros = scenario.seconds * 1_000_000;
+  await (series === null ? world.run({ untilMicros }) : series.run(untilMicros));
+  const report = reportOf(scenario, world, clientsFailed, messages, watch);
+  return series === null ? report : { ...report, series: series.report() };
 }
 
 function mint(
@@ -163,7 +178,13 @@ function mint(
   });
 }
 
-function reportOf(scenario: Scenario, world: World, clientsFailed: number, messages: MessageLatencies): ScenarioReport {
+function reportOf(
+  scenario: Scenario,
+  world: World,
+  clientsFailed: number,
+  messages: MessageLatencies,
+  { tickMicros }: ConnectionWatch,
+): ScenarioReport {
   const { sent, duplicated, lost, queueDropped, cut, tooLarge, policed, overflowed, unheard } = world.stats;
   return {
     scenario: scenario.name,
@@ -178,6 +199,7 @@ function reportOf(scenario: Scenario, world: World, clientsFailed: number, messa
     packetsDropped: lost + queueDropped + cut + tooLarge + policed + overflowed + unheard,
     dropped: { lost, queueFull: queueDropped, cut, tooLarge, policed, overflowed, unheard },
     latencyMs: { p50: millisOf(world.latency.quantile(0.5)), p99: millisOf(world.latency.quantile(0.99)) },
-    channels: messages.report(),
+    deadlineMs: messages.deadlineMicros / 1000,
+    channels: messages.report({ tickMicros }),
   };
 }
