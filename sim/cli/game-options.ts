@@ -1,6 +1,7 @@
 /** The game on the command line: one that comes with the package, or the user's own. */
 
 import { type Command, Option } from 'commander';
+import { DEADLINE_MICROS } from '../scenario/message-latencies.ts';
 import type { SimulatedGame } from '../scenario/scenario.ts';
 import type { AeadFactory } from '../world/sim-sys.ts';
 import { decimal, UsageError } from './command.ts';
@@ -8,12 +9,15 @@ import { decimal, UsageError } from './command.ts';
 /** Games that come with the package, relative to this file once built. */
 const SCENARIOS: Readonly<Record<string, string>> = { arena: '../../samples/arena/game.js' };
 const SECONDS_MAX = 30 * 86_400;
+const DEADLINE_MILLIS_MAX = 60_000;
 
 export interface GameOptions {
   readonly scenario: string;
   readonly game?: string;
   readonly seconds: number;
   readonly seed: string;
+  /** Milliseconds after which a message counts as missed. */
+  readonly deadline: number;
 }
 
 /** Adds the options of a game and its run. */
@@ -27,7 +31,13 @@ export function addGameOptions(command: Command, secondsByDefault: number): Comm
     .addOption(new Option('--app <file>', 'the same as --game').hideHelp())
     .on('option:app', (file: string) => command.setOptionValueWithSource('game', file, 'cli'))
     .option('--seconds <count>', 'virtual time', decimal(0.001, SECONDS_MAX), secondsByDefault)
-    .option('--seed <text>', 'decides every chance', '1');
+    .option('--seed <text>', 'decides every chance', '1')
+    .option(
+      '--deadline <ms>',
+      'messages that take longer count as missed',
+      decimal(0.001, DEADLINE_MILLIS_MAX),
+      DEADLINE_MICROS / 1000,
+    );
 }
 
 /** What the report calls it. */

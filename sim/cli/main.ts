@@ -7,15 +7,26 @@
 
 import { Command } from 'commander';
 import { EXIT_USAGE, fail } from './command.ts';
+import { compareCommand } from './compare.ts';
 import { presetsCommand } from './presets.ts';
 import { proxyCommand } from './proxy.ts';
+import { reportCommand } from './report.ts';
 import { runCommand } from './run.ts';
 import { selftestCommand } from './selftest.ts';
 import { swarmCommand } from './swarm.ts';
 import { sweepCommand } from './sweep.ts';
 
 const program = new Command('sim').description('Runs games in a simulated network, repeatably.');
-for (const command of [runCommand, sweepCommand, swarmCommand, selftestCommand, presetsCommand, proxyCommand])
+for (const command of [
+  runCommand,
+  sweepCommand,
+  compareCommand,
+  reportCommand,
+  swarmCommand,
+  selftestCommand,
+  presetsCommand,
+  proxyCommand,
+])
   program.addCommand(command);
 for (const command of [program, ...program.commands]) {
   command

@@ -33,7 +33,8 @@ interface Options extends NetworkOptions {
   readonly json: boolean;
 }
 
-const SECONDS_MAX = 30 * 86_400;
+/** Node's timers end at 24.8 days. */
+const SECONDS_MAX = 24 * 86_400;
 const LIVE_MILLIS = 1_000;
 const UNIT_MICROS: Readonly<Record<string, number>> = { ms: 1_000, s: 1_000_000, m: 60_000_000 };
 const DURATION_MICROS_MAX = 3_600_000_000;

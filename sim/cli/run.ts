@@ -1,17 +1,21 @@
 /** `sim run`: one game in one network, and what became of its packets. */
 
 import { Command, Option } from 'commander';
+import { runView } from '../report/views.ts';
 import type { Verdict } from '../scenario/expectations.ts';
 import type { ChannelReport } from '../scenario/message-latencies.ts';
 import { runScenario, type ScenarioReport } from '../scenario/scenario.ts';
 import { EXIT_FAILED } from './command.ts';
 import { addGameOptions, type GameOptions, realAead } from './game-options.ts';
 import { addNetworkOptions, type NetworkOptions } from './network-options.ts';
+import { checkPlace, writeHtml } from './report-file.ts';
 import { addFileArgument, optionsWithFile, scenarioOf } from './scenario-options.ts';
 
 interface RunOptions extends GameOptions, NetworkOptions {
   readonly file?: string;
   readonly json: boolean;
+  readonly series: boolean;
+  readonly html?: string;
   readonly strict: boolean;
   readonly aead: 'sim' | 'real';
 }
@@ -25,6 +29,8 @@ addGameOptions(addNetworkOptions(addFileArgument(runCommand)), SECONDS_BY_DEFAUL
   )
   .option('--strict', 'clocks, timers and Math.random throw in the game', false)
   .option('--json', 'print one JSON object', false)
+  .option('--series', 'put samples over time into it', false)
+  .option('--html <file>', 'write a page that shows the run over time')
   .addHelpText(
     'after',
     '\nExamples:\n' +
@@ -37,19 +43,23 @@ addGameOptions(addNetworkOptions(addFileArgument(runCommand)), SECONDS_BY_DEFAUL
 
 async function run(file: string | undefined, given: RunOptions, command: Command): Promise<void> {
   const options = optionsWithFile(file, given, command);
+  checkPlace('--html', options.html);
   const { scenario, verdicts } = await scenarioOf(options);
   const openAead = options.aead === 'real' ? await realAead() : null;
   const start = performance.now();
   const report = await runScenario({
     ...scenario,
     strict: options.strict,
+    series: options.series || options.html !== undefined,
     warn: (text) => void process.stderr.write(`${text}\n`),
     ...(openAead === null ? {} : { openAead }),
   });
   const wallSeconds = Math.round(performance.now() - start) / 1000;
   const expectations = verdicts(report);
+  if (options.html !== undefined) writeHtml('--html', options.html, [runView(report, commandTyped())]);
+  const judged = expectations.length === 0 ? {} : { expectations };
   const printed = options.json
-    ? JSON.stringify({ ...report, wallSeconds, ...(expectations.length === 0 ? {} : { expectations }) })
+    ? JSON.stringify({ schema: 'tickwire-run/1', command: commandTyped(), ...report, wallSeconds, ...judged })
     : `${table(report, options, wallSeconds)}${expectationsText(expectations)}`;
   process.stdout.write(`${printed}\n`);
   for (const { held, text, place } of expectations) if (!held) process.stderr.write(`${place}: expected ${text}\n`);
@@ -59,6 +69,14 @@ async function run(file: string | undefined, given: RunOptions, command: Command
 function expectationsText(verdicts: readonly Verdict[]): string {
   if (verdicts.length === 0) return '';
   return `\nexpectations     ${verdicts.filter(({ held }) => held).length} of ${verdicts.length} hold`;
+}
+
+/** The command as it was given, without what only says where its results go. */
+function commandTyped(): string {
+  const words = process.argv.slice(2);
+  const kept = words.filter((word, i) => !/^--(json|html|series)\b/.test(word) && words[i - 1] !== '--html');
+  const quoted = kept.map((word) => (/^[\w./=,%:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
+  return ['npm run sim --', ...quoted].join(' ');
 }
 
 function table(report: ScenarioReport, options: RunOptions, wallSeconds: number): string {

@@ -43,12 +43,13 @@ export function optionsWithFile<Options extends object>(
 
 /** The options of one run, with those that `more` sets: what a worker is told. */
 export function optionsOfRun(options: ScenarioOptions, more: Partial<ScenarioOptions>): ScenarioOptions {
-  const { scenario, game, seconds, seed, file, given } = options;
+  const { scenario, game, seconds, seed, deadline, file, given } = options;
   return {
     ...networkOf(options),
     scenario,
     seconds,
     seed,
+    deadline,
     ...(game === undefined ? {} : { game }),
     ...(file === undefined || given === undefined ? {} : { file, given: [...given, ...Object.keys(more)] }),
     ...more,
@@ -73,7 +74,9 @@ export async function scenarioOf(options: ScenarioOptions): Promise<PlannedScena
   if (file !== undefined) return withFile(file, options);
   const links = linksOf(options);
   const { clients, seconds, seed } = options;
-  const scenario = { name: nameOf(options), game: await loadGame(options), clients, ...links, seconds, seed };
+  const game = await loadGame(options);
+  const deadlineMicros = options.deadline * 1000;
+  const scenario = { name: nameOf(options), game, clients, ...links, seconds, seed, deadlineMicros };
   return { scenario, verdicts: () => [] };
 }
 
@@ -88,6 +91,7 @@ async function withFile(file: string, options: ScenarioOptions): Promise<Planned
     ...(down === undefined ? {} : { down }),
     seconds,
     seed,
+    deadlineMicros: options.deadline * 1000,
     prepare,
   };
   const { judge } = await import('../scenario/expectations.ts');

@@ -7,6 +7,7 @@
 import { Command } from 'commander';
 import { runSwarm } from '../swarm/swarm.ts';
 import { decimal, EXIT_FAILED, whole } from './command.ts';
+import { Progress } from './progress.ts';
 
 interface Options {
   readonly seeds?: number;
@@ -31,6 +32,7 @@ export const swarmCommand: Command = new Command('swarm')
 async function run(options: Options): Promise<void> {
   const more = options.seconds === undefined ? {} : { secondsMax: options.seconds };
   const count = options.seed === undefined ? (options.seeds ?? Number.POSITIVE_INFINITY) : 1;
+  const progress = options.seeds === undefined ? null : new Progress(count, 'seeds');
   let lineAt = performance.now() + LINE_MILLIS;
   let [sent, arrived, virtualSeconds, settledMillis] = [0, 0, 0, 0];
   const line = (done: number): string =>
@@ -39,10 +41,12 @@ async function run(options: Options): Promise<void> {
   for (let done = 0; done < count; done++) {
     const seed = options.seed ?? options.first + done;
     const report = await runSwarm({ seed, ...more });
+    progress?.count();
     sent += report.sent;
     arrived += report.arrived;
     virtualSeconds += report.virtualMicros / 1_000_000;
     if (report.complaints.length > 0) {
+      progress?.end();
       const seconds = options.seconds === undefined ? '' : ` --seconds ${options.seconds}`;
       for (const complaint of report.complaints) process.stdout.write(`seed ${seed}: ${complaint}\n`);
       process.stdout.write(`repeat it with: npm run swarm -- --seed ${seed}${seconds}\n`);
@@ -51,9 +55,10 @@ async function run(options: Options): Promise<void> {
     }
     settledMillis = Math.max(settledMillis, report.settledAfterMicros / 1000);
     if (options.seed !== undefined) process.stdout.write(`seed ${seed}: digest ${report.digest}\n`);
-    if (performance.now() < lineAt) continue;
+    if (progress?.isShown === true || performance.now() < lineAt) continue;
     lineAt += LINE_MILLIS;
     process.stdout.write(`${line(done + 1)}\n`);
   }
+  progress?.end();
   process.stdout.write(`${line(count)}\n`);
 }

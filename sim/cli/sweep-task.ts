@@ -1,5 +1,6 @@
 /** A run of a sweep: what is asked of a worker, what it answers, and what is written down. */
 
+import { DEADLINE_MICROS } from '../scenario/message-latencies.ts';
 import type { ScenarioReport } from '../scenario/scenario.ts';
 import { commandLineOf, type NetworkOptions } from './network-options.ts';
 import { givenOf, type ScenarioOptions } from './scenario-options.ts';
@@ -31,7 +32,10 @@ export function commandOf({ options }: SweepTask): string {
   const { file, seconds, seed } = options;
   const game = options.game === undefined ? `--scenario ${options.scenario}` : `--game ${options.game}`;
   const run = 'npm run sim -- run';
-  if (file === undefined) return `${run} ${game} ${commandLineOf(options)} --seconds ${seconds} --seed ${seed}`;
+  const late = options.deadline === DEADLINE_MICROS / 1000 ? [] : [`--deadline ${options.deadline}`];
+  if (file === undefined) {
+    return [run, game, commandLineOf(options), `--seconds ${seconds}`, ...late, `--seed ${seed}`].join(' ');
+  }
   const given = givenOf(options);
   return [
     run,
@@ -39,6 +43,7 @@ export function commandOf({ options }: SweepTask): string {
     ...(given.game === undefined && given.scenario === undefined ? [] : [game]),
     ...[commandLineOf(given)].filter((text) => text !== ''),
     ...(given.seconds === undefined ? [] : [`--seconds ${seconds}`]),
+    ...late,
     `--seed ${seed}`,
   ].join(' ');
 }

@@ -5,13 +5,14 @@
  * depend on the number of workers: records are in the order of cells and seeds.
  */
 
-import { renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
+import { sweepViews } from '../report/views.ts';
 import type { ScenarioReport } from '../scenario/scenario.ts';
-import { UsageError, whole } from './command.ts';
+import { whole } from './command.ts';
 import { addGameOptions, type GameOptions } from './game-options.ts';
 import { addNetworkOptions, type NetworkOptions } from './network-options.ts';
+import { checkPlace, writeHtml, writeText } from './report-file.ts';
 import { addFileArgument, checkNetwork, optionsOfRun, optionsWithFile, scenarioOf } from './scenario-options.ts';
 import { cellsOf, readGrid } from './sweep-grid.ts';
 import { sweepTable } from './sweep-table.ts';
@@ -24,6 +25,7 @@ interface SweepOptions extends GameOptions, NetworkOptions {
   readonly jobs: number;
   readonly out?: string;
   readonly json: boolean;
+  readonly html?: string;
 }
 
 const SECONDS_BY_DEFAULT = 30;
@@ -38,17 +40,21 @@ addGameOptions(addNetworkOptions(addFileArgument(sweepCommand)), SECONDS_BY_DEFA
   .option('--jobs <count>', 'runs at once', whole(1, JOBS_MAX), availableParallelism())
   .option('--out <file>', 'write one JSON object a run, a line each')
   .option('--json', 'print one JSON object', false)
+  .option('--html <file>', 'write a page with heat maps and distributions')
   .addHelpText(
     'after',
     '\nExamples:\n' +
       '  npm run sim -- sweep --grid loss=0,1,5,20 --grid latency=20,60,120 --clients 1\n' +
-      '  npm run sim -- sweep --game ./dist/my-game.js --grid rate=1,2,4 --queue 200 --repeat 20 --out runs.ndjson',
+      '  npm run sim -- sweep --game ./dist/my-game.js --grid rate=1,2,4 --queue 200 --repeat 20 --out runs.ndjson\n' +
+      '  npm run sim -- sweep --grid loss=0,1,2,5,10 --grid latency=20,60,120 --clients 2 --html report.html',
   )
   .action(sweep);
 
 async function sweep(file: string | undefined, given: SweepOptions, command: Command): Promise<void> {
   const options = optionsWithFile(file, given, command);
   const axes = readGrid(options.grid);
+  checkPlace('--out', options.out);
+  checkPlace('--html', options.html);
   const { scenario } = await scenarioOf(options); // what is wrong with it is said once, before anything runs
   const tasks: SweepTask[] = [];
   for (const cell of cellsOf(axes)) {
@@ -66,7 +72,10 @@ async function sweep(file: string | undefined, given: SweepOptions, command: Com
       reports[i]!,
     ),
   );
-  if (options.out !== undefined) write(options.out, records);
+  if (options.out !== undefined) {
+    writeText('--out', options.out, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+  }
+  if (options.html !== undefined) writeHtml('--html', options.html, sweepViews(records));
   const printed = options.json ? JSON.stringify({ records }) : sweepTable(records, options.repeat);
   process.stdout.write(`${printed}\n`);
 }
@@ -74,15 +83,4 @@ async function sweep(file: string | undefined, given: SweepOptions, command: Com
 function recordOf(task: SweepTask, names: readonly (keyof NetworkOptions)[], report: ScenarioReport): SweepRecord {
   const cell = Object.fromEntries(names.map((name) => [name, task.options[name]]));
   return { schema: 'tickwire-sweep/1', cell, seed: task.options.seed, command: commandOf(task), report };
-}
-
-/** Under a name for the time being first, so that a file is whole or not there. */
-function write(file: string, records: readonly SweepRecord[]): void {
-  const temporary = `${file}.${process.pid}.tmp`;
-  try {
-    writeFileSync(temporary, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
-    renameSync(temporary, file);
-  } catch (error) {
-    throw new UsageError(`--out ${file} cannot be written: ${(error as Error).message}`);
-  }
 }

@@ -21,8 +21,22 @@ export interface ChannelReport {
   readonly from: Side;
   /** Taken by `send`, `broadcast` or `request`. */
   readonly queued: number;
-  /** Handed out at the other side. Those under way when the run ended are in neither. */
+  /** Handed out at the other side. Those under way when the run ended are not among them. */
   readonly arrived: number;
+  /** Of those that arrived, the ones of which it could not be told when they were sent. */
+  readonly untimed: number;
+  /** Bytes of messages that arrived, without headers and resends, a second of the whole run. */
+  readonly goodputBytesPerSecond: number;
+  /**
+   * Share of messages that came later than the run's deadline after `send`, or never. What was sent less than a deadline
+   * before the run ended is left out, and so is what was not timed; null when nothing is left.
+   */
+  readonly deadlineMissShare: number | null;
+  /**
+   * The same for a deadline of one tick of the sender after the channel's median: what a receiver goes without that is set
+   * to the usual delay and buffers one tick more. Null for kinds that are not sent each tick, and for senders without ticks.
+   */
+  readonly tickMissShare: number | null;
   /** From `send` to the listener; null when nothing was timed. */
   readonly latencyMs: {
     readonly mean: number | null;
@@ -30,11 +44,50 @@ export interface ChannelReport {
     readonly p95: number | null;
     readonly p99: number | null;
     readonly p999: number | null;
+    /** At each of `LATENCY_SHARES`: the distribution for a chart. Null when nothing was timed. */
+    readonly quantiles: readonly number[] | null;
   };
 }
 
-/** Kinds that deliver every message: of several with the same bytes, one counts as well as another, so the oldest. */
+/** What the reports need to know of the run besides the messages. */
+export interface RunFacts {
+  /** Interval of the ticks of each side; null when it has none. Default: none. */
+  readonly tickMicros?: Readonly<Record<Side, Micros | null>>;
+}
+
+/** What has arrived so far from one side, all channels and clients together; who samples it takes the worst away. */
+export interface Flow {
+  bytes: number;
+  timed: number;
+  /** Of those timed: later than the deadline. */
+  late: number;
+  /** Longest time under way since somebody set this to 0. */
+  worstMicros: Micros;
+}
+
+/**
+ * Shares of messages for which the report says how long they took at most: each percent, then each tenth of one above 99,
+ * each hundredth above 99.9, and the slowest.
+ */
+export const LATENCY_SHARES: readonly number[] = [
+  ...Array.from({ length: 99 }, (_, i) => i / 100),
+  ...Array.from({ length: 9 }, (_, i) => (990 + i) / 1_000),
+  ...Array.from({ length: 10 }, (_, i) => (9_990 + i) / 10_000),
+  1,
+];
+
+/** Later is too late: the tenth of a second beyond which people notice that a thing does not happen at once (Miller 1968). */
+export const DEADLINE_MICROS: Micros = 100_000;
+/** Kinds of which a game sends one each tick, and a later one makes up for one that is late. */
+const EACH_TICK: readonly string[] = ['tickInput', 'unreliable', 'unreliableSequenced'];
+
+/** Kinds that deliver (nearly) every message: of several with the same bytes the oldest is meant. */
 const IN_TURN: readonly string[] = ['reliableOrdered', 'reliableUnordered', 'tickInput', 'requests'];
+/**
+ * Kinds that never go back: what is older than a message that came will not come. Else an input that was lost would be
+ * found again seconds later, when the player does the same once more.
+ */
+const NEVER_BACK: readonly string[] = ['reliableOrdered', 'tickInput', 'unreliableSequenced', 'reliableSequenced'];
 /** The last messages of one stream that may still arrive; what is older has been lost, or counts as that. */
 const RECENT = 1_024;
 /** And so is what may be lost and has not come by then. */
@@ -49,9 +102,12 @@ export class MessageLatencies {
   readonly #connections: Map<bigint, ConnectionMessages> = new Map();
   /** By direction and name. */
   readonly #tallies: Map<string, Tally> = new Map();
+  readonly deadlineMicros: Micros;
+  readonly flows: Readonly<Record<Side, Flow>> = { server: newFlow(), clients: newFlow() };
 
-  constructor(now: () => Micros) {
+  constructor(now: () => Micros, deadlineMicros: Micros = DEADLINE_MICROS) {
     this.#now = now;
+    this.deadlineMicros = deadlineMicros;
   }
 
   /** The tap of the server. */
@@ -64,7 +120,7 @@ export class MessageLatencies {
       arrived: (clientId, channel, bytes, offset, length) =>
         this.#of(clientId!)
           .stream('clients', channel)
-          .arrived(hashOf(bytes, offset, length), this.#now()),
+          .arrived(hashOf(bytes, offset, length), length, this.#now()),
     };
   }
 
@@ -75,13 +131,14 @@ export class MessageLatencies {
       queued: (_, channel, bytes, offset, length) =>
         own.stream('clients', channel).queued(hashOf(bytes, offset, length), this.#now()),
       arrived: (_, channel, bytes, offset, length) =>
-        own.stream('server', channel).arrived(hashOf(bytes, offset, length), this.#now()),
+        own.stream('server', channel).arrived(hashOf(bytes, offset, length), length, this.#now()),
     };
   }
 
   /** By direction and name of the channel. */
-  report(): ChannelReport[] {
-    return [...this.#tallies.keys()].sort().map((key) => this.#tallies.get(key)!.report());
+  report(facts: RunFacts = {}): ChannelReport[] {
+    const end = this.#now();
+    return [...this.#tallies.keys()].sort().map((key) => this.#tallies.get(key)!.report(end, facts));
   }
 
   #of(clientId: bigint): ConnectionMessages {
@@ -96,7 +153,7 @@ export class MessageLatencies {
     const name = `${from}/${channel.name}`;
     const known = this.#tallies.get(name);
     if (known !== undefined) return known;
-    const made = new Tally(from, channel);
+    const made = new Tally(from, channel, this.deadlineMicros, this.flows[from]);
     this.#tallies.set(name, made);
     return made;
   }
@@ -115,7 +172,9 @@ class ConnectionMessages {
     const streams = this.#streams[from];
     const known = streams.get(channel.name);
     if (known !== undefined) return known;
-    const made = new Stream(this.#tallyOf(from, channel));
+    const tally = this.#tallyOf(from, channel);
+    const made = new Stream(tally);
+    tally.streams.push(made);
     streams.set(channel.name, made);
     return made;
   }
@@ -125,35 +184,79 @@ class ConnectionMessages {
 class Tally {
   queued = 0;
   arrived = 0;
+  arrivedBytes = 0;
   readonly latencies: LatencyHistogram = new LatencyHistogram(LATENCY_SUB_BITS);
   /** Of equal messages the oldest arrives first. */
   readonly inTurn: boolean;
+  readonly neverBack: boolean;
+  /** One a connection. */
+  readonly streams: Stream[] = [];
   readonly #from: Side;
   readonly #channel: TappedChannel;
+  readonly #deadlineMicros: Micros;
+  readonly #flow: Flow;
 
-  constructor(from: Side, channel: TappedChannel) {
+  constructor(from: Side, channel: TappedChannel, deadlineMicros: Micros, flow: Flow) {
     this.#from = from;
     this.#channel = channel;
+    this.#deadlineMicros = deadlineMicros;
+    this.#flow = flow;
     this.inTurn = IN_TURN.includes(channel.kind);
+    this.neverBack = NEVER_BACK.includes(channel.kind);
   }
 
-  report(): ChannelReport {
+  countArrival(lengthBytes: number): void {
+    this.arrived++;
+    this.arrivedBytes += lengthBytes;
+    this.#flow.bytes += lengthBytes;
+  }
+
+  time(micros: Micros): void {
+    this.latencies.add(micros);
+    const flow = this.#flow;
+    flow.timed++;
+    if (micros > this.#deadlineMicros) flow.late++;
+    if (micros > flow.worstMicros) flow.worstMicros = micros;
+  }
+
+  report(end: Micros, { tickMicros }: RunFacts): ChannelReport {
     const { latencies } = this;
+    const { name, kind } = this.#channel;
     const at = (share: number): number | null => millisOf(latencies.quantile(share));
+    const tick = tickMicros?.[this.#from] ?? null;
+    const usual = latencies.quantile(0.5);
     return {
-      channel: this.#channel.name,
-      kind: this.#channel.kind,
+      channel: name,
+      kind,
       from: this.#from,
       queued: this.queued,
       arrived: this.arrived,
+      untimed: this.arrived - latencies.count,
+      goodputBytesPerSecond: end === 0 ? 0 : Math.round((this.arrivedBytes * 1_000_000) / end),
+      deadlineMissShare: this.#missShare(this.#deadlineMicros, end),
+      tickMissShare:
+        tick === null || usual === null || !EACH_TICK.includes(kind) ? null : this.#missShare(usual + tick, end),
       latencyMs: {
         mean: millisOf(latencies.meanMicros),
         p50: at(0.5),
         p95: at(0.95),
         p99: at(0.99),
         p999: at(0.999),
+        quantiles: latencies.quantiles(LATENCY_SHARES)?.map((micros) => millisOf(micros)!) ?? null,
       },
     };
+  }
+
+  /** Share of the messages sent up to `end - limit` that took longer than `limit`, or did not come. */
+  #missShare(limit: Micros, end: Micros): number | null {
+    let [sentLately, cameAtOnce] = [0, 0];
+    for (const stream of this.streams) {
+      sentLately += stream.sentAfter(end - limit, false);
+      cameAtOnce += stream.sentAfter(end - limit, true);
+    }
+    const due = this.queued - (this.arrived - this.latencies.count) - sentLately;
+    const inTime = this.latencies.countUpTo(limit) - cameAtOnce;
+    return due <= 0 ? null : Math.max(0, Math.round((1 - inTime / due) * 1e6) / 1e6);
   }
 }
 
@@ -182,25 +285,41 @@ class Stream {
     this.#tally.queued++;
   }
 
-  arrived(hash: number, now: Micros): void {
-    this.#tally.arrived++;
-    let [found, count] = [-1, 0];
+  arrived(hash: number, lengthBytes: number, now: Micros): void {
+    this.#tally.countArrival(lengthBytes);
+    let [found, foundNumber, count] = [-1, -1, 0];
     for (let number = this.#oldest; number < this.#next; number++) {
       const slot = number & (RECENT - 1);
       if (this.#open[slot] === 0 || this.#hashes[slot] !== hash) continue;
-      if (count++ === 0) found = slot;
+      if (count++ === 0) [found, foundNumber] = [slot, number];
       if (count === 2 || this.#tally.inTurn) break;
     }
     if (count !== 1) return; // unknown, or one of several
-    this.#tally.latencies.add(now - this.#times[found]!);
+    this.#tally.time(now - this.#times[found]!);
     this.#open[found] = 0;
+    if (this.#tally.neverBack) this.#oldest = foundNumber + 1;
     while (this.#oldest < this.#next && this.#open[this.#oldest & (RECENT - 1)] === 0) this.#oldest++;
+  }
+
+  /** Of the messages sent after `time`, all that are still known, or those that have come. */
+  sentAfter(time: Micros, onlyCome: boolean): number {
+    let count = 0;
+    for (let number = this.#next - 1; number >= 0 && number >= this.#next - RECENT; number--) {
+      const slot = number & (RECENT - 1);
+      if (this.#times[slot]! <= time) break;
+      if (!onlyCome || this.#open[slot] === 0) count++;
+    }
+    return count;
   }
 
   /** What was sent before `time` and has not come is lost: it is not looked at any more. */
   #forgetBefore(time: Micros): void {
     while (this.#oldest < this.#next && this.#times[this.#oldest & (RECENT - 1)]! < time) this.#oldest++;
   }
+}
+
+function newFlow(): Flow {
+  return { bytes: 0, timed: 0, late: 0, worstMicros: 0 };
 }
 
 /** FNV-1a over the bytes, and the length: 32 bits are enough to tell a thousand apart. */

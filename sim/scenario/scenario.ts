@@ -11,7 +11,10 @@ import { millisOf } from '../world/latency-histogram.ts';
 import { SimAead } from '../world/sim-aead.ts';
 import type { AeadFactory } from '../world/sim-sys.ts';
 import { World } from '../world/world.ts';
-import { type ChannelReport, MessageLatencies } from './message-latencies.ts';
+import { ConnectionWatch } from './connection-watch.ts';
+import { type ChannelReport, DEADLINE_MICROS, MessageLatencies } from './message-latencies.ts';
+import { Series } from './series.ts';
+import type { SeriesReport } from './series-report.ts';
 
 /** The port that a simulated server is told to listen on. */
 export const SERVER_PORT = 40_000;
@@ -46,6 +49,10 @@ export interface Scenario {
   readonly openAead?: AeadFactory;
   /** Listens on every link and has the server's keys. */
   readonly capture?: Capture;
+  /** Messages that take longer count as missed. Default 100 ms. */
+  readonly deadlineMicros?: number;
+  /** Samples over time go into the report (`series`). Default false. */
+  readonly series?: boolean;
   /** Told what an operator would see: warnings of the engine, clients that could not connect. */
   readonly warn?: (text: string) => void;
 }
@@ -104,8 +111,12 @@ export interface ScenarioReport {
   };
   /** One-way delays of delivered packets; null when none was. */
   readonly latencyMs: { readonly p50: number | null; readonly p99: number | null };
+  /** What `deadlineMissShare` of the channels is about. */
+  readonly deadlineMs: number;
   /** Messages of the game, by direction and channel. */
   readonly channels: readonly ChannelReport[];
+  /** The run over time, where it was asked for. */
+  readonly series?: SeriesReport;
 }
 
 /**
@@ -124,16 +135,17 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
   const address = server.address(SERVER_PORT);
   const privateKey = new Uint8Array(PRIVATE_KEY_BYTES);
   world.streams.stream('scenario/private-key').fill(privateKey);
-  const messages = new MessageLatencies(() => world.now);
-  if (capture !== undefined) listenIn(capture, world, scenario, privateKey);
+  const messages = new MessageLatencies(() => world.now, scenario.deadlineMicros ?? DEADLINE_MICROS);
+  const watch = new ConnectionWatch();
+  if (capture !== undefined) listenIn(capture, world, scenario, privateKey, watch);
   const tapOf = (tap: MessageTap) => capture?.tap(tap) ?? tap;
-  const engine = openEngine(world, server, warn, tapOf(messages.server()));
+  const engine = watch.server(openEngine(world, server, warn, tapOf(messages.server())));
   const args = { port: SERVER_PORT, address: address.replace(/:\d+$/, ''), privateKey };
   world.start(server, 0, () => game.server?.(engine, { ...args, maxClients: Math.max(1, scenario.clients) }));
   let clientsFailed = 0;
   for (let index = 0; index < scenario.clients; index++) {
     const host = world.host(`client-${index}`);
-    const engine = openEngine(world, host, warn, tapOf(messages.client(BigInt(index + 1))));
+    const engine = watch.client(openEngine(world, host, warn, tapOf(messages.client(BigInt(index + 1)))), index);
     if (scenario.down !== undefined) world.direction(server, host).configure(scenario.down);
     const token = () => mint(engine, game, privateKey, address, host.name, index);
     const begin = START_MICROS + world.streams.stream(`scenario/start/${host.name}`).below(START_SPREAD_MICROS);
@@ -149,21 +161,31 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
     });
   }
   scenario.prepare?.(world);
+  const series = scenario.series === true ? new Series(world, messages, watch) : null;
+  const untilMicros = scenario.seconds * 1_000_000;
   try {
-    await world.run({ untilMicros: scenario.seconds * 1_000_000 });
+    await (series === null ? world.run({ untilMicros }) : series.run(untilMicros));
   } finally {
     capture?.end(world.now); // also of a run that failed: of that one most of all
   }
-  return reportOf(scenario, world, clientsFailed, messages);
+  const report = reportOf(scenario, world, clientsFailed, messages, watch);
+  return series === null ? report : { ...report, series: series.report() };
 }
 
-function listenIn(capture: Capture, world: World, { game, openAead }: Scenario, privateKey: Uint8Array): void {
+function listenIn(
+  capture: Capture,
+  world: World,
+  { game, openAead }: Scenario,
+  privateKey: Uint8Array,
+  watch: ConnectionWatch,
+): void {
   capture.begin({
     privateKey,
     protocolId: BigInt(game.PROTOCOL_ID ?? 0),
     openAead: openAead ?? ((slots, slotBytes) => new SimAead(slots, slotBytes)),
   });
   world.observe(capture.observe);
+  capture.connections = watch;
 }
 
 function mint(
@@ -183,7 +205,13 @@ function mint(
   });
 }
 
-function reportOf(scenario: Scenario, world: World, clientsFailed: number, messages: MessageLatencies): ScenarioReport {
+function reportOf(
+  scenario: Scenario,
+  world: World,
+  clientsFailed: number,
+  messages: MessageLatencies,
+  { tickMicros }: ConnectionWatch,
+): ScenarioReport {
   const { sent, duplicated, lost, queueDropped, cut, tooLarge, policed, overflowed, unheard } = world.stats;
   return {
     scenario: scenario.name,
@@ -198,6 +226,7 @@ function reportOf(scenario: Scenario, world: World, clientsFailed: number, messa
     packetsDropped: lost + queueDropped + cut + tooLarge + policed + overflowed + unheard,
     dropped: { lost, queueFull: queueDropped, cut, tooLarge, policed, overflowed, unheard },
     latencyMs: { p50: millisOf(world.latency.quantile(0.5)), p99: millisOf(world.latency.quantile(0.99)) },
-    channels: messages.report(),
+    deadlineMs: messages.deadlineMicros / 1000,
+    channels: messages.report({ tickMicros }),
   };
 }

@@ -52,6 +52,27 @@ export class LatencyHistogram {
     throw new RangeError(`a quantile is a share, 0 .. 1, not ${quantile}`);
   }
 
+  /** The same for many shares, which ascend; in one pass. */
+  quantiles(shares: readonly number[]): Micros[] | null {
+    if (this.count === 0) return null;
+    const found: Micros[] = [];
+    let [seen, bucket] = [this.#counts[0]!, 0];
+    for (const share of shares) {
+      const rank = Math.max(1, Math.ceil(share * this.count));
+      while (seen < rank) seen += this.#counts[++bucket]!;
+      found.push(this.#lowestOf(bucket));
+    }
+    return found;
+  }
+
+  /** Samples up to and including `micros`, to within the width of a bucket. */
+  countUpTo(micros: Micros): number {
+    const last = this.#bucketOf(micros > SAMPLE_MAX ? SAMPLE_MAX : micros | 0);
+    let seen = 0;
+    for (let bucket = 0; bucket <= last && bucket < this.#counts.length; bucket++) seen += this.#counts[bucket]!;
+    return seen;
+  }
+
   /** Values below 2^(subBits + 1) have a bucket each; above, each doubling has 2^subBits of equal width. */
   #bucketOf(value: number): number {
     const shift = 31 - Math.clz32(value | (1 << this.#subBits)) - this.#subBits;

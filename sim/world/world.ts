@@ -134,6 +134,16 @@ export class World {
     return this.#network.direction(from, to);
   }
 
+  /** Every direction that has been asked for or has carried a packet, in that order. */
+  get directions(): readonly LinkDirection[] {
+    return this.#network.transit.directions;
+  }
+
+  /** The shared lines. */
+  get bottlenecks(): Iterable<Bottleneck> {
+    return this.#bottlenecks.values();
+  }
+
   /** Sets both directions between two hosts. */
   link(a: SimHost, b: SimHost, aToB: DirectionOptions, bToA: DirectionOptions = aToB): void {
     this.direction(a, b).configure(aToB);

@@ -27,6 +27,8 @@ export interface Latencies {
   readonly micros: readonly number[];
   /** The datagram of each. */
   readonly index: readonly number[];
+  /** When each datagram was sent, from the first on. */
+  readonly sentAt: readonly number[];
 }
 
 /** After the last was sent. */
@@ -35,7 +37,9 @@ const PATIENCE_MICROS = 500_000;
 const stream = JSON.parse(process.argv[2]!) as Stream;
 const sys = openSys();
 const sender = await sys.openUdp(addressOf('127.0.0.1', 0)!);
-const receiver = await sys.openUdp(addressOf('127.0.0.1', stream.bindPort)!);
+// The kernel's stamps: asleep, the probe would count its own waking up.
+const columns = { receivedAt: stream.sleeps && sys.capabilities.receivedAt };
+const receiver = await sys.openUdp(addressOf('127.0.0.1', stream.bindPort)!, { columns });
 const poller = sys.openPoller();
 poller.add(receiver, 0, READABLE);
 const to = addressOf('127.0.0.1', stream.toPort)!;
@@ -65,7 +69,7 @@ for (let now = sys.clock.now(); now < end && micros.length < stream.datagrams * 
   for (let slot = 0; slot < count; slot++) {
     const n = receiver.rx.view.getUint32(receiver.rx.offset[slot]!, true);
     index.push(n);
-    micros.push(arrived - sentAt[n]!);
+    micros.push((receiver.rx.receivedAt?.[slot] ?? arrived) - sentAt[n]!);
   }
 }
-report({ micros, index });
+report({ micros, index, sentAt: Array.from(sentAt, (time) => time - sentAt[0]!) });

@@ -7,10 +7,10 @@ import { addressOf, READABLE } from '../../sys/api.ts';
 export const SEED = '7';
 export const RATE_HZ = 60;
 export const DATAGRAMS: number = RATE_HZ * 10;
-/** A line that is four fifths full with the sizes of `probeBytes`. */
+/** A line that is nearly full with the sizes of `probeBytes`, and a queue that drops none, so that no fate hangs on time. */
 export const SCENARIO: DirectionOptions = {
   rateBitsPerSecond: 200_000,
-  queueBytes: 3_000,
+  queueBytes: 100_000,
   latencyMicros: 30_000,
   jitterMicros: 10_000,
   loss: { model: 'gilbert-elliott', loss: 0.05, meanBurstPackets: 3 },
@@ -26,8 +26,8 @@ export interface Arrived {
   readonly micros: readonly number[];
 }
 
-/** The same stream in virtual time. */
-export async function simulate(): Promise<Arrived> {
+/** The same stream in virtual time, sent when the other one was. */
+export async function simulate(sendAt: readonly number[]): Promise<Arrived> {
   const world = new World({ seed: SEED });
   const server = world.host('server');
   const client = world.host('client-0');
@@ -53,7 +53,7 @@ export async function simulate(): Promise<Arrived> {
     const socket = await client.sys.openUdp(addressOf('0.0.0.0', 0)!);
     const to = addressOf('10.0.0.1', 9)!;
     for (let n = 0; n < DATAGRAMS; n++) {
-      client.at(10_000 + Math.round((n * 1_000_000) / RATE_HZ), () => {
+      client.at(10_000 + sendAt[n]!, () => {
         socket.tx.count = 1;
         socket.tx.view.setUint32(socket.tx.offset[0]!, n, true);
         socket.tx.length[0] = probeBytes(n);

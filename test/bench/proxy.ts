@@ -66,19 +66,19 @@ export async function run(options: BenchOptions): Promise<BenchReport> {
   figures.push(rate('most packets/s, every stage', stages));
   const steady = await repeat(runs, () => blast({ link: STAGES }, 100_000));
   figures.push(...lateness('every stage at 100,000 packets/s', steady, false));
-  const simulated = await simulate();
-  const streams = await repeat(runs, () => probe({ link: SCENARIO }, GAME));
-  const distances = streams.map(({ micros }) => distance(micros, simulated.micros));
+  const real = await repeat(runs, () => probe({ link: SCENARIO }, GAME));
+  const simulated = await Promise.all(real.map(({ sentAt }) => simulate(sentAt)));
+  const distances = real.map(({ micros }, run) => distance(micros, simulated[run]!.micros));
   figures.push(figure('latencies against the simulator, KS', 'distance', distances, { op: '<=', value: 0.05 }));
-  const other = streams.map(({ index }) => differences(index, simulated.index));
+  const other = real.map(({ index }, run) => differences(index, simulated[run]!.index));
   figures.push(figure('packets with another fate', 'count', other, { op: '<=', value: 0 }));
   return {
     bench: 'proxy',
     machine: machine(),
     figures,
     notes: [
-      `CDF in ms, simulator ${cdf(simulated.micros)}`,
-      `CDF in ms, proxy     ${cdf(streams[0]!.micros)}`,
+      `CDF in ms, simulator ${cdf(simulated[0]!.micros)}`,
+      `CDF in ms, proxy     ${cdf(real[0]!.micros)}`,
       `CPU of the proxy at most: ${amounts(plain)} us a packet, every stage ${amounts(stages)}`,
       ...(canPin() ? [] : [UNPINNED_NOTE]),
     ],

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { latestState, reliableOrdered, unreliable } from '../../../engine/channels.ts';
 import type { Host } from '../../../engine/host.ts';
-import { type ChannelReport, MessageLatencies } from '../../../sim/scenario/message-latencies.ts';
+import { type ChannelReport, LATENCY_SHARES, MessageLatencies } from '../../../sim/scenario/message-latencies.ts';
 import { type ClientArgs, runScenario, type ServerArgs } from '../../../sim/scenario/scenario.ts';
 
 const ORDERED = { number: 0, name: 'chat', kind: 'reliableOrdered' };
@@ -51,6 +51,56 @@ describe('the latencies of messages', () => {
     for (now = 1; now <= 1_024; now++) server.queued(1n, LOSSY, OTHER, 0, 4);
     client.arrived(null, LOSSY, HELLO, 0, 3);
     expect(messages.report()[0]).toMatchObject({ queued: 1_025, arrived: 1, latencyMs: { p50: null } });
+  });
+
+  it('of a channel that never goes back do not take a lost message for a later one of the same bytes', () => {
+    let now = 0;
+    const messages = new MessageLatencies(() => now);
+    const [server, client] = [messages.server(), messages.client(1n)];
+    const INPUT = { name: 'input', kind: 'tickInput' };
+    client.queued(null, INPUT, HELLO, 0, 3); // lost
+    now = 20_000;
+    client.queued(null, INPUT, OTHER, 0, 4);
+    now = 60_000;
+    server.arrived(1n, INPUT, OTHER, 0, 4);
+    now = 1_000_000;
+    client.queued(null, INPUT, HELLO, 0, 3);
+    now = 1_050_000;
+    server.arrived(1n, INPUT, HELLO, 0, 3);
+    const [input] = messages.report();
+    expect(input!.latencyMs.quantiles!.at(-1)).toBe(50);
+    expect(input).toMatchObject({ queued: 3, arrived: 2, untimed: 0 });
+  });
+
+  it('tell the share that missed the deadline: late or lost, of those that were sent early enough to know', () => {
+    let now = 0;
+    const messages = new MessageLatencies(() => now, 50_000);
+    const [server, client] = [messages.server(), messages.client(1n)];
+    // One a millisecond, each with bytes of its own; each tenth is lost, each tenth takes 80 ms, the others 20.
+    const due: [number, Uint8Array][] = [];
+    for (let i = 0; i < 1_000; i++) {
+      now = i * 1_000;
+      for (const [at, bytes] of due.filter(([at]) => at === now)) {
+        expect(at).toBe(now);
+        client.arrived(null, LOSSY, bytes, 0, 2);
+      }
+      const bytes = Uint8Array.of(i, i >> 8);
+      server.queued(1n, LOSSY, bytes, 0, 2);
+      if (i % 10 !== 0) due.push([now + (i % 10 === 1 ? 80_000 : 20_000), bytes]);
+    }
+    const [state] = messages.report({ tickMicros: { server: 70_000, clients: null } });
+    // 950 were sent up to 50 ms before the end: 95 are lost and 95 came late; a tick after the median is 90 ms.
+    expect(state!.deadlineMissShare).toBeCloseTo(0.2, 2);
+    expect(state!.tickMissShare).toBeCloseTo(0.1, 2);
+    expect(messages.report()[0]!.tickMissShare).toBeNull();
+    expect(state!.latencyMs.quantiles).toHaveLength(LATENCY_SHARES.length);
+    expect(state!.goodputBytesPerSecond).toBe(Math.round((state!.arrived * 2) / 0.999));
+    expect(messages.flows.server).toMatchObject({
+      bytes: 2 * state!.arrived,
+      timed: state!.arrived,
+      worstMicros: 80_000,
+    });
+    expect(messages.flows.server.late).toBe(92); // sent at 1, 11 .. 911 ms
   });
 
   it('are those of the links for a game that knows nothing of it', async () => {

@@ -23,6 +23,23 @@ describe('LatencyHistogram', () => {
     );
   });
 
+  it('answers many shares at once as one by one, and counts the samples up to a duration', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 60_000 }), { minLength: 1, maxLength: 200 }), (samples) => {
+        const histogram = new LatencyHistogram();
+        for (const sample of samples) histogram.add(sample);
+        const shares = [0, 0.01, 0.5, 0.5, 0.9, 0.99, 1];
+        expect(histogram.quantiles(shares)).toEqual(shares.map((share) => histogram.quantile(share)));
+        for (const limit of [0, 1_000, 30_000]) {
+          expect(histogram.countUpTo(limit)).toBe(samples.filter((sample) => sample <= limit).length);
+        }
+        expect(histogram.countUpTo(2 ** 40)).toBe(samples.length);
+      }),
+      { seed: 3, numRuns: 200 },
+    );
+    expect(new LatencyHistogram().quantiles([0.5])).toBeNull();
+  });
+
   it('has no answer without samples, and counts what is too long as the longest', () => {
     const histogram = new LatencyHistogram();
     expect(histogram.quantile(0.5)).toBeNull();
