@@ -7,6 +7,7 @@
 
 import type { MessageTap } from '../../engine/message-tap.ts';
 import type { Micros } from '../../sys/api.ts';
+import type { ConnectionStats } from '../../transport/connection-stats.ts';
 import { PACKET_PAYLOAD, PACKET_PAYLOAD_WITH_ID } from '../../transport/netcode/packets.ts';
 import type { LinkDirection } from '../link/link.ts';
 import type { DatagramEvent } from '../world/observer.ts';
@@ -21,6 +22,16 @@ const UNDER_WAY_MAX = 16_384;
 /** Sessions of which is known what was carried before: 0.5 MB each at most. Beyond, the oldest begin anew. */
 const SESSIONS_MAX = 1_024;
 
+/** Connections of a run, by number of the client; null while there is none. */
+export interface ConnectionEnds {
+  clientOf(index: number): ConnectionEnd | null;
+  peerOf(index: number): ConnectionEnd | null;
+}
+
+export interface ConnectionEnd {
+  stats(into?: ConnectionStats): ConnectionStats;
+}
+
 /** Both directions of a session. */
 interface Directions {
   readonly up: CarriedBefore;
@@ -30,6 +41,9 @@ interface Directions {
 export class Capture {
   /** Who is told, in this order. To be filled before the run. */
   readonly sinks: CaptureSink[] = [];
+  /** The game's own connections, to ask how they fare; null before the run. */
+  ends: ConnectionEnds | null = null;
+  readonly #wants: (direction: string, time: Micros) => boolean;
   #opener: PacketOpener | null = null;
   /** By session number. */
   readonly #sessions: Map<number, Directions> = new Map();
@@ -38,9 +52,15 @@ export class Capture {
   readonly #channelNames: (string | undefined)[] = [];
   #packets = 0;
 
+  /** @param wants packets that are sent on this direction at this time. Default: all; the others cost next to nothing */
+  constructor(wants: (direction: string, time: Micros) => boolean = () => true) {
+    this.#wants = wants;
+  }
+
   /** The keys of the run: without them packets are not opened. */
-  begin(keys: CaptureKeys): void {
+  begin(keys: CaptureKeys, ends: ConnectionEnds | null = null): void {
     this.#opener = new PacketOpener(keys);
+    this.ends = ends;
   }
 
   /** The same tap; in passing, the capture learns what channels are called. */
@@ -68,6 +88,7 @@ export class Capture {
   ): void => {
     const place = `${direction.number}/${index}`;
     if (kind === 'received') {
+      if (!this.#wants(direction.name, time)) return;
       const packet = this.#read(time, direction.name, index, bytes, addresses);
       this.#underWay.set(place, packet);
       for (const sink of this.sinks) sink.onSent?.(packet);

@@ -8,6 +8,7 @@
 import { Command } from 'commander';
 import { EXIT_USAGE, fail } from './command.ts';
 import { compareCommand } from './compare.ts';
+import { dissectorCommand } from './dissector.ts';
 import { presetsCommand } from './presets.ts';
 import { proxyCommand } from './proxy.ts';
 import { reportCommand } from './report.ts';
@@ -26,6 +27,7 @@ for (const command of [
   selftestCommand,
   presetsCommand,
   proxyCommand,
+  dissectorCommand,
 ])
   program.addCommand(command);
 for (const command of [program, ...program.commands]) {

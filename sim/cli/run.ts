@@ -5,13 +5,14 @@ import { runView } from '../report/views.ts';
 import type { Verdict } from '../scenario/expectations.ts';
 import type { ChannelReport } from '../scenario/message-latencies.ts';
 import { runScenario, type ScenarioReport } from '../scenario/scenario.ts';
+import { addCaptureOptions, CAPTURE_FILES, type CaptureOptions, RunCapture } from './capture-options.ts';
 import { EXIT_FAILED } from './command.ts';
 import { addGameOptions, type GameOptions, realAead } from './game-options.ts';
 import { addNetworkOptions, type NetworkOptions } from './network-options.ts';
 import { checkPlace, writeHtml } from './report-file.ts';
 import { addFileArgument, optionsWithFile, scenarioOf } from './scenario-options.ts';
 
-interface RunOptions extends GameOptions, NetworkOptions {
+interface RunOptions extends GameOptions, NetworkOptions, CaptureOptions {
   readonly file?: string;
   readonly json: boolean;
   readonly series: boolean;
@@ -23,7 +24,7 @@ interface RunOptions extends GameOptions, NetworkOptions {
 const SECONDS_BY_DEFAULT = 60;
 
 export const runCommand: Command = new Command('run').description('run one scenario and print what the network did');
-addGameOptions(addNetworkOptions(addFileArgument(runCommand)), SECONDS_BY_DEFAULT)
+addCaptureOptions(addGameOptions(addNetworkOptions(addFileArgument(runCommand)), SECONDS_BY_DEFAULT))
   .addOption(
     new Option('--aead <kind>', 'cryptography: a stand-in, or the real one').choices(['sim', 'real']).default('sim'),
   )
@@ -37,6 +38,7 @@ addGameOptions(addNetworkOptions(addFileArgument(runCommand)), SECONDS_BY_DEFAUL
       '  npm run sim -- run --clients 8 --latency 50 --jitter 10 --loss 5 --seed 7\n' +
       '  npm run sim -- run samples/scenarios/train.json --seed 9\n' +
       '  npm run sim -- run --loss 5 --burst 4 --rate 2 --queue 100 --duplicate 1 --reorder 1\n' +
+      '  npm run sim -- run --loss 5 --seconds 10 --pcap out.pcapng --qlog out.sqlog --html out.html\n' +
       '  npm run sim -- run --game ./my-game.ts --clients 100 --loss 2 --seconds 600 --json',
   )
   .action(run);
@@ -46,14 +48,21 @@ async function run(file: string | undefined, given: RunOptions, command: Command
   checkPlace('--html', options.html);
   const { scenario, verdicts } = await scenarioOf(options);
   const openAead = options.aead === 'real' ? await realAead() : null;
+  const written = new RunCapture(options, scenario.clients, commandTyped());
   const start = performance.now();
-  const report = await runScenario({
-    ...scenario,
-    strict: options.strict,
-    series: options.series || options.html !== undefined,
-    warn: (text) => void process.stderr.write(`${text}\n`),
-    ...(openAead === null ? {} : { openAead }),
-  });
+  let report: ScenarioReport;
+  try {
+    report = await runScenario({
+      ...scenario,
+      strict: options.strict,
+      series: options.series || options.html !== undefined,
+      warn: (text) => void process.stderr.write(`${text}\n`),
+      ...(openAead === null ? {} : { openAead }),
+      ...(written.capture === null ? {} : { capture: written.capture }),
+    });
+  } finally {
+    written.finish();
+  }
   const wallSeconds = Math.round(performance.now() - start) / 1000;
   const expectations = verdicts(report);
   if (options.html !== undefined) writeHtml('--html', options.html, [runView(report, commandTyped())]);
@@ -74,9 +83,19 @@ function expectationsText(verdicts: readonly Verdict[]): string {
 /** The command as it was given, without what only says where its results go. */
 function commandTyped(): string {
   const words = process.argv.slice(2);
-  const kept = words.filter((word, i) => !/^--(json|html|series)\b/.test(word) && words[i - 1] !== '--html');
+  const kept = words.filter((word, i) => !isPlace(word) && !takesPlace(words[i - 1], word));
   const quoted = kept.map((word) => (/^[\w./=,%:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
   return ['npm run sim --', ...quoted].join(' ');
+}
+
+/** An option that only says where or how results are shown; the value of one. */
+function isPlace(word: string): boolean {
+  const name = word.split('=')[0]!;
+  return ['--json', '--html', '--series', ...CAPTURE_FILES].includes(name);
+}
+
+function takesPlace(before: string | undefined, word: string): boolean {
+  return before !== undefined && ['--html', ...CAPTURE_FILES].includes(before) && !word.startsWith('-');
 }
 
 function table(report: ScenarioReport, options: RunOptions, wallSeconds: number): string {

@@ -179,13 +179,13 @@ function listenIn(
   privateKey: Uint8Array,
   watch: ConnectionWatch,
 ): void {
-  capture.begin({
+  const keys = {
     privateKey,
     protocolId: BigInt(game.PROTOCOL_ID ?? 0),
     openAead: openAead ?? ((slots, slotBytes) => new SimAead(slots, slotBytes)),
-  });
+  };
+  capture.begin(keys, watch);
   world.observe(capture.observe);
-  capture.connections = watch;
 }
 
 function mint(

@@ -57,7 +57,7 @@ describe('the latencies of messages', () => {
     let now = 0;
     const messages = new MessageLatencies(() => now);
     const [server, client] = [messages.server(), messages.client(1n)];
-    const INPUT = { name: 'input', kind: 'tickInput' };
+    const INPUT = { number: 2, name: 'input', kind: 'tickInput' };
     client.queued(null, INPUT, HELLO, 0, 3); // lost
     now = 20_000;
     client.queued(null, INPUT, OTHER, 0, 4);

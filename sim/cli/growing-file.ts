@@ -1,0 +1,64 @@
+/**
+ * A file that is written while something runs: in chunks, under a name for the time being, and renamed when it is whole. So
+ * memory does not grow with it, and nobody reads half of one.
+ *
+ * Synchronous on purpose: while a simulated world runs, Node's loop does not.
+ */
+
+import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+
+const CHUNK_BYTES = 1 << 18;
+
+export class GrowingFile {
+  readonly #file: string;
+  readonly #temporary: string;
+  readonly #descriptor: number;
+  readonly #chunk: Uint8Array = new Uint8Array(CHUNK_BYTES);
+  #used = 0;
+  #isOpen = true;
+
+  /** Throws what the file system throws, as all methods do. */
+  constructor(file: string) {
+    this.#file = file;
+    this.#temporary = `${file}.${process.pid}.tmp`;
+    this.#descriptor = openSync(this.#temporary, 'w');
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#used + bytes.length > CHUNK_BYTES) this.#flush();
+    if (bytes.length > CHUNK_BYTES) {
+      this.#put(bytes);
+      return;
+    }
+    this.#chunk.set(bytes, this.#used);
+    this.#used += bytes.length;
+  }
+
+  /** It is whole: gives it its name. */
+  finish(): void {
+    this.#flush();
+    this.#close();
+    renameSync(this.#temporary, this.#file);
+  }
+
+  /** It will not be whole: leaves nothing behind. Without effect after `finish`. */
+  abandon(): void {
+    if (!this.#isOpen) return;
+    this.#close();
+    rmSync(this.#temporary, { force: true });
+  }
+
+  #flush(): void {
+    this.#put(this.#chunk.subarray(0, this.#used));
+    this.#used = 0;
+  }
+
+  #put(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#descriptor, bytes, at);
+  }
+
+  #close(): void {
+    this.#isOpen = false;
+    closeSync(this.#descriptor);
+  }
+}
