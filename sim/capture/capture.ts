@@ -136,7 +136,6 @@ export class Capture {
       opened,
       carried,
     );
-    sent?.onSent(carried.number);
     return packet;
   }
 
@@ -158,7 +157,7 @@ function carriedBy(
   nameOf: (channel: number) => string,
 ): Carried {
   const numbered = opened !== null && opened.sequence >= 0n && opened.sequence <= BigInt(Number.MAX_SAFE_INTEGER);
-  const number = numbered ? Number(opened.sequence) : -1;
+  const number = numbered ? sent!.shortOf(Number(opened.sequence)) : -1;
   const isPayload = opened?.type === PACKET_PAYLOAD || opened?.type === PACKET_PAYLOAD_WITH_ID;
   if (opened === null || !isPayload) return { number, payload: null, acked: [], repeats: [] };
   const payload = readPayload(opened.data);

@@ -37,7 +37,10 @@ export const ENDINGS: ReadonlySet<DatagramEvent> = new Set<DatagramEvent>([
 
 /** What packets carry, read from their frames. */
 export interface Carried {
-  /** Number of the packet; -1 for what has none (a request) or one beyond 2^53 (before a session is connected). */
+  /**
+   * Number of the packet, a server's counted from the first that was seen; -1 for what has none (a request) or one beyond
+   * 2^53 (before a session is connected).
+   */
   readonly number: number;
   /** Frames of a payload; null for another packet. */
   readonly payload: Payload | null;
@@ -102,8 +105,8 @@ export class CapturedPacket {
     else if (kind === 'duplicated') this.underWay++;
     else if (ENDINGS.has(kind)) {
       this.underWay--;
-      if (this.endedAt >= 0 && kind === 'delivered') this.copiesAt.push(time);
-      if (this.endedAt < 0 || (kind === 'delivered' && this.ending !== 'delivered')) {
+      if (kind === 'delivered' && this.ending === 'delivered') this.copiesAt.push(time);
+      else if (this.endedAt < 0 || kind === 'delivered') {
         this.ending = kind as Ending;
         this.endedAt = time;
       }

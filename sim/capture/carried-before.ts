@@ -11,17 +11,28 @@ const MESSAGES_MAX = 2_048;
 /** Lost packets remembered: as many as messages may name. */
 const LOST_MAX = 2_048;
 
-/** One direction of a session. */
+/**
+ * A server's numbers begin anywhere, and with 16 digits nobody tells two of them apart: from here on they are counted from
+ * the first that was seen. A client's begin at 0.
+ */
+const LONG_NUMBER = 2 ** 32;
+
+/** One direction of a session. Numbers of packets are short ones (`shortOf`). */
 export class CarriedBefore {
-  /** Greatest packet number sent; -1: none. */
-  newest = -1;
+  /** The number that counts as 0; -1: none was sent yet. */
+  #base = -1;
+  /** Greatest packet number sent. */
+  #newest = -1;
   /** Number of the last packet that carried each message. */
   readonly #messages: Map<string, number> = new Map();
   readonly #lost: Map<number, true> = new Map();
 
-  /** Packet `number` of this direction was sent; -1: one without a number. */
-  onSent(number: number): void {
-    this.newest = Math.max(this.newest, number);
+  /** A packet of this number goes out: the short form, by which it is known here. */
+  shortOf(wireNumber: number): number {
+    if (this.#base < 0) this.#base = wireNumber < LONG_NUMBER ? 0 : wireNumber;
+    const number = wireNumber - this.#base;
+    this.#newest = Math.max(this.#newest, number);
+    return number;
   }
 
   /** Packet `number` was lost. */
@@ -46,8 +57,8 @@ export class CarriedBefore {
 
   /** The numbers of this direction that an ack, sent the other way now, tells of; the newest first. */
   ackedBy({ fields, items }: Frame): NumberRange[] {
-    const low = fields['newest'] as number;
-    let last = this.newest - ((this.newest - low) & 0xffff);
+    const behind = (this.#base % 0x1_0000) + (this.#newest % 0x1_0000) - (fields['newest'] as number);
+    let last = this.#newest - (behind & 0xffff);
     const ranges: NumberRange[] = [];
     let first = last - (fields['run'] as number);
     if (last >= 0) ranges.push({ first: Math.max(0, first), last });
@@ -80,10 +91,9 @@ function contentOf(frame: Frame, nameOf: (channel: number) => string): { key: st
     case 'skip':
       return [{ key: `skip ${channel}/${skipped(fields)}`, what: `skip of ${name} ${skipped(fields)}` }];
     case 'hello':
-    case 'ids':
       return [{ key: row.name, what: row.name }];
     default:
-      return []; // inputs ride in several packets by design: that is said with the frame
+      return []; // inputs and the first ids ride in several packets by design
   }
 }
 

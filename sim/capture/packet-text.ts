@@ -43,9 +43,11 @@ export function titleOf({ opened, carried, bytes, direction, index }: CapturedPa
   const place = `${direction}, datagram ${index}`;
   if (opened === null) return `${bytes.length} bytes that no key of the capture opens (${place})`;
   const { session, fromClient, type, sequence } = opened;
-  const number = carried.number >= 0 ? ` ${carried.number}` : sequence < 0n ? '' : ` ${sequence}`;
+  const { number } = carried;
+  const long = sequence < 0n || sequence === BigInt(number) ? '' : number < 0 ? ` ${sequence}` : ` (${sequence})`;
+  const numbers = number < 0 ? long : ` ${number}${long}`;
   const way = fromClient ? `from client ${session.clientId}` : `to client ${session.clientId}`;
-  return `${PACKET_KINDS[type]!}${number} ${way}, session ${session.number} (${place})`;
+  return `${PACKET_KINDS[type]!}${numbers} ${way}, session ${session.number} (${place})`;
 }
 
 /** What became of it. */

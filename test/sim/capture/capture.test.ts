@@ -87,7 +87,7 @@ describe('a capture', () => {
   it('says in words what each was and what became of it', () => {
     const all = texts.flat().join('\n');
     expect(all).toMatch(/^request from client 1, session \d \(client-0>server, datagram 0\)$/m);
-    expect(all).toMatch(/^payload \d+ to client 2, session \d \(server>client-1, datagram \d+\)$/m);
+    expect(all).toMatch(/^payload \d+ \(\d{10,}\) to client 2, session \d \(server>client-1, datagram \d+\)$/m);
     expect(all).toMatch(/^acks \d+ to \d+, \d+/m);
     expect(all).toMatch(/^carries .*input ticks \d+ to \d+; chat \d+ \(1 bytes\)/m);
     expect(all).toMatch(/^carries .*doors \d+ of key 1/m);

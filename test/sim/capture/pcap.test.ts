@@ -87,7 +87,7 @@ describe.skipIf(missing !== '')(`a capture file, read by tshark${missing}`, () =
       expect(rows[i]).toEqual([
         `${opened!.session.number}`,
         opened!.fromClient ? '0' : '1',
-        `${carried.number}`,
+        `${opened!.sequence}`,
         list(frames.map(({ type }) => `0x${type.toString(16).padStart(2, '0')}`)),
         list(of('ack').map(({ fields }) => fields['newest'] as number)),
         list(of('messages').map(({ fields }) => fields['firstId'] as number)),
