@@ -24,6 +24,16 @@ export interface Repetition {
 /** How a datagram ended; `unknown` while it is under way, and when the capture ended before it did. */
 export type Ending = 'unknown' | 'delivered' | 'unheard' | 'lost' | 'queue-drop' | 'too-large' | 'policed' | 'cut';
 
+/** What packets that did not arrive are called. */
+export const LOSS_WORDS: Readonly<Record<Exclude<Ending, 'unknown' | 'delivered'>, string>> = {
+  lost: 'lost in the air',
+  'queue-drop': 'dropped: the queue was full',
+  'too-large': "dropped: larger than the link's MTU",
+  policed: 'dropped by a policer',
+  cut: 'dropped: the link was cut',
+  unheard: 'arrived, and nobody took it: nobody listened there, or the receive buffer was full',
+};
+
 /** Events after which a datagram, or a copy of it, is not under way any more. */
 export const ENDINGS: ReadonlySet<DatagramEvent> = new Set<DatagramEvent>([
   'delivered',

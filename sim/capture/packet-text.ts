@@ -1,21 +1,11 @@
 /** Packets of a capture in words: for comments and for whoever points at an arrow. */
 
-import type { CapturedPacket, NumberRange, Repetition } from './captured-packet.ts';
+import { type CapturedPacket, LOSS_WORDS, type NumberRange, type Repetition } from './captured-packet.ts';
 import type { FieldValues, Frame } from './frames.ts';
 import { PACKET_KINDS } from './packet-opener.ts';
 
 /** Longest comment in characters: a packet of 1,200 bytes may carry hundreds of small frames. */
 const CHARACTERS_MAX = 1_000;
-
-/** What packets that did not arrive are called. */
-const LOSS_WORDS: { readonly [ending: string]: string } = {
-  lost: 'lost in the air',
-  'queue-drop': 'dropped: the queue was full',
-  'too-large': "dropped: larger than the link's MTU",
-  policed: 'dropped by a policer',
-  cut: 'dropped: the link was cut',
-  unheard: 'arrived, and nobody took it: nobody listened there, or the receive buffer was full',
-};
 
 /** What the names of channels are asked from. */
 export type ChannelName = (channel: number) => string;

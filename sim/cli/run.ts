@@ -1,7 +1,7 @@
 /** `sim run`: one game in one network, and what became of its packets. */
 
 import { Command, Option } from 'commander';
-import { runView } from '../report/views.ts';
+import { runView, sequenceView } from '../report/views.ts';
 import type { Verdict } from '../scenario/expectations.ts';
 import type { ChannelReport } from '../scenario/message-latencies.ts';
 import { runScenario, type ScenarioReport } from '../scenario/scenario.ts';
@@ -31,7 +31,7 @@ addCaptureOptions(addGameOptions(addNetworkOptions(addFileArgument(runCommand)),
   .option('--strict', 'clocks, timers and Math.random throw in the game', false)
   .option('--json', 'print one JSON object', false)
   .option('--series', 'put samples over time into it', false)
-  .option('--html <file>', 'write a page that shows the run over time')
+  .option('--html <file>', 'write a page that shows the run over time, and the packets of a client')
   .addHelpText(
     'after',
     '\nExamples:\n' +
@@ -65,7 +65,11 @@ async function run(file: string | undefined, given: RunOptions, command: Command
   }
   const wallSeconds = Math.round(performance.now() - start) / 1000;
   const expectations = verdicts(report);
-  if (options.html !== undefined) writeHtml('--html', options.html, [runView(report, commandTyped())]);
+  if (options.html !== undefined) {
+    const sequence = written.sequence();
+    const views = sequence === null || sequence.packets.length === 0 ? [] : [sequenceView(sequence)];
+    writeHtml('--html', options.html, [runView(report, commandTyped()), ...views]);
+  }
   const judged = expectations.length === 0 ? {} : { expectations };
   const printed = options.json
     ? JSON.stringify({ schema: 'tickwire-run/1', command: commandTyped(), ...report, wallSeconds, ...judged })

@@ -3,6 +3,7 @@
  * page knows how to draw each kind, and leaves out a kind that it does not know.
  */
 
+import type { SequenceReport } from '../capture/sequence-report.ts';
 import type { SeriesReport } from '../scenario/series-report.ts';
 
 export interface ReportData {
@@ -11,7 +12,7 @@ export interface ReportData {
   readonly views: readonly ReportView[];
 }
 
-export type ReportView = SweepView | RunView | CompareView;
+export type ReportView = SweepView | RunView | SequenceView | CompareView;
 
 /** What every view has. */
 interface ViewHead {
@@ -66,6 +67,12 @@ export interface RunView extends ViewHead {
   readonly curves: readonly Curve[];
   readonly deadlineMs: number | null;
   readonly series: SeriesReport | null;
+}
+
+/** The packets between both ends of a client. */
+export interface SequenceView extends ViewHead {
+  readonly kind: 'sequence';
+  readonly sequence: SequenceReport;
 }
 
 /** Two settings on the same fates. */

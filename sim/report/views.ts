@@ -1,11 +1,12 @@
 /** From runs to the views of a page. */
 
+import type { SequenceReport } from '../capture/sequence-report.ts';
 import { LATENCY_SHARES } from '../scenario/message-latencies.ts';
 import type { ScenarioReport } from '../scenario/scenario.ts';
 import type { ComparedSide, Comparison } from './comparison.ts';
 import { type ChannelName, channelLabel, channelOf, channelsOf, metricsOf, metricValue } from './metrics.ts';
 import { poolQuantiles } from './pooled.ts';
-import type { AxisData, CompareView, Curve, RunView, SideData, SweepView } from './report-data.ts';
+import type { AxisData, CompareView, Curve, RunView, SequenceView, SideData, SweepView } from './report-data.ts';
 import { packCommands } from './report-data.ts';
 
 /** A run of a sweep. */
@@ -110,6 +111,24 @@ export function runView(report: ScenarioReport, command: string | null): RunView
     curves: curvesOf([report], channels),
     deadlineMs: report.deadlineMs ?? null,
     series: report.series ?? null,
+  };
+}
+
+/** The view of a client's packets. */
+export function sequenceView(sequence: SequenceReport): SequenceView {
+  const { client, packets, fromMs, untilMs, isCut } = sequence;
+  const lost = packets.filter(({ ending }) => ending !== 'delivered' && ending !== 'unknown').length;
+  const again = packets.filter(({ repeats }) => repeats.some(({ lost }) => lost)).length;
+  return {
+    kind: 'sequence',
+    title: `packets of ${client}`,
+    facts: [
+      ['time', `${fromMs / 1000} to ${Math.round(untilMs) / 1000} s`],
+      ['packets', `${packets.length}${isCut ? ', then there were more' : ''}`],
+      ['dropped', String(lost)],
+      ['retransmissions', String(again)],
+    ],
+    sequence,
   };
 }
 

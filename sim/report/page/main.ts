@@ -4,6 +4,7 @@ import type { ReportData, ReportView } from '../report-data.ts';
 import { drawCompare } from './compare.ts';
 import { el } from './dom.ts';
 import { drawRun } from './run.ts';
+import { drawSequence } from './sequence.ts';
 import { drawSweep } from './sweep.ts';
 
 /** How each kind of view is drawn into its section. A new kind needs a line here, and one in `report-data.ts`. */
@@ -12,9 +13,15 @@ const KINDS: {
 } = {
   sweep: drawSweep,
   run: drawRun,
+  sequence: drawSequence,
   compare: drawCompare,
 };
-const NAMES: Readonly<Record<ReportView['kind'], string>> = { sweep: 'Sweep', run: 'Run', compare: 'Comparison' };
+const NAMES: Readonly<Record<ReportView['kind'], string>> = {
+  sweep: 'Sweep',
+  run: 'Run',
+  sequence: 'Sequence',
+  compare: 'Comparison',
+};
 
 const data = JSON.parse(document.getElementById('data')!.textContent!) as ReportData;
 const page = document.getElementById('report')!;
