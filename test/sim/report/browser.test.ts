@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SequencePacket } from '../../../sim/capture/sequence-report.ts';
 import { type ComparedSide, compare } from '../../../sim/report/comparison.ts';
 import { htmlOf } from '../../../sim/report/html-report.ts';
 import type { ReportData, ReportView } from '../../../sim/report/report-data.ts';
-import { compareView, type SweptRun, sweepViews } from '../../../sim/report/views.ts';
+import { compareView, type SweptRun, sequenceView, sweepViews } from '../../../sim/report/views.ts';
 import { channel, run } from './runs.ts';
 
 const CLI = fileURLToPath(new URL('../../../dist/sim/cli/main.js', import.meta.url));
@@ -24,7 +25,22 @@ const DESKTOP = { width: 1280, height: 900 };
 const PHONE = { width: 375, height: 800 };
 /** A browser beside compilers takes its time. */
 const TIMEOUT_MILLIS = 240_000;
+const ARROWS = '.sequence [data-packet]';
 const SEEDS = ['1/0', '1/1', '1/2', '1/3'];
+
+const PACKETS: readonly SequencePacket[] = [
+  packet({ up: true, number: 1, sentMs: 10, endedMs: 60, carries: ['chat 6 (3 bytes)'] }),
+  packet({ up: false, number: 4, sentMs: 70, endedMs: 120, acked: [{ first: 0, last: 1 }] }),
+  packet({ up: true, number: 2, sentMs: 80, endedMs: 80, ending: 'lost', carries: ['chat 7 (3 bytes)'] }),
+  packet({
+    up: true,
+    number: 3,
+    sentMs: 200,
+    endedMs: 250,
+    carries: ['chat 7 (3 bytes)'],
+    repeats: [{ packet: 2, lost: true, what: 'chat 7' }],
+  }),
+];
 
 describe.skipIf(reason !== '')(
   `the page of a report${reason === '' ? '' : ` (skipped: ${reason})`}`,
@@ -53,6 +69,8 @@ describe.skipIf(reason !== '')(
       sim('run', ...short, '--loss', '5', '--rate', '0.1', '--html', 'run.html');
       write('line.html', sweepViews([0, 10].flatMap((loss) => SEEDS.map((seed) => swept(loss, seed)))));
       write('compare.html', [compareView(compare(side('A', 0), side('B', 10), SEEDS, '1'))]);
+      const seen = { client: 'client-0', fromMs: 0, untilMs: 300, isCut: false, packets: PACKETS } as const;
+      write('sequence.html', [sequenceView({ schema: 'tickwire-sequence/1', ...seen })]);
       browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
       page = await browser.newPage({ viewport: DESKTOP });
       page.on('console', (message) => complaints.push(message.text()));
@@ -123,6 +141,46 @@ describe.skipIf(reason !== '')(
       expect(await page.locator('code').first().innerText()).toMatch(/^npm run sim -- run /);
     });
 
+    it('draws packets as arrows: losses end with a cross, what comes again is linked to where it was', async () => {
+      await open('sequence.html', ARROWS);
+      const arrows = page.locator(ARROWS);
+      expect(await arrows.count()).toBe(PACKETS.length);
+      expect(await page.locator(`${ARROWS}.gone .cross`).count()).toBe(1);
+      expect(await page.locator('.sequence .link').count()).toBe(1);
+      const ends = await arrows
+        .locator('.arrow')
+        .evaluateAll((lines) =>
+          lines.map((line) => ['x1', 'y1', 'x2', 'y2'].map((name) => Number(line.getAttribute(name)))),
+        );
+      const [sent, , lost, again] = ends as [number[], number[], number[], number[]];
+      expect([sent[0]! < sent[2]!, sent[1]! < sent[3]!]).toEqual([true, true]); // from the left, and down
+      expect(lost[2]).toBeLessThan(sent[2]!);
+      expect(again[2]).toBe(sent[2]);
+
+      const detail = page.locator('.sequence-detail');
+      const box = (await arrows.nth(3).locator('.hit').boundingBox())!;
+      await page.mouse.click(box.x + 200, box.y + (box.height * 200) / box.width);
+      expect(await detail.innerText()).toContain('again: chat 7, lost with packet 2');
+      await page.locator('.sequence').press('ArrowUp');
+      expect(await detail.innerText()).toMatch(
+        /payload 2, from client-0[\s\S]*lost in the air[\s\S]*comes again: in packet 3/,
+      );
+      await page.locator('.sequence').press('ArrowUp');
+      expect(await page.locator(`${ARROWS}.told`).count()).toBe(1); // the packet that this one acknowledges
+      await page.getByText('The same as a table').click();
+      expect(await page.locator('tbody tr').count()).toBe(PACKETS.length);
+    });
+
+    it('draws the packets of a run beside its series', async () => {
+      await open('run.html');
+      await page.getByRole('tab', { name: /Sequence/ }).click();
+      expect(await page.locator(ARROWS).count()).toBeGreaterThan(100);
+      expect(await page.locator(`${ARROWS}.gone`).count()).toBeGreaterThan(0);
+      await page.getByLabel('Time scale').selectOption('8');
+      expect(await page.locator('.sequence svg').evaluate((svg) => svg.clientHeight)).toBeGreaterThan(15_000);
+      expect(complaints).toEqual([]);
+    });
+
     it('is dark where the reader wants it, charts too', async () => {
       await open('sweep.html');
       const light = await background();
@@ -140,6 +198,8 @@ describe.skipIf(reason !== '')(
         expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(PHONE.width);
         for (const count of await colors()) expect(count).toBeGreaterThan(2);
       }
+      await open('sequence.html', ARROWS);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(PHONE.width);
       await page.setViewportSize(DESKTOP);
     });
 
@@ -151,11 +211,11 @@ describe.skipIf(reason !== '')(
       writeFileSync(join(folder, name), htmlOf(data, { script: script!, style: style! }));
     }
 
-    async function open(file: string): Promise<void> {
+    async function open(file: string, drawn = 'canvas'): Promise<void> {
       const url = pathToFileURL(join(folder, file)).href;
       requests.length = 0;
       await page.goto(url);
-      await page.waitForSelector('canvas');
+      await page.waitForSelector(drawn);
       expect(requests).toEqual([url]);
       expect(complaints).toEqual([]);
     }
@@ -191,4 +251,16 @@ function swept(loss: number, seed: string): SweptRun {
 function side(label: string, loss: number): ComparedSide {
   const runs = SEEDS.map((seed) => swept(loss, seed));
   return { label, commands: runs.map(({ command }) => command), reports: runs.map(({ report }) => report) };
+}
+
+function packet(given: Partial<SequencePacket>): SequencePacket {
+  const plain = {
+    kind: 'payload',
+    bytes: 60,
+    ending: 'delivered',
+    copiesMs: [],
+    corrupted: false,
+    carries: [],
+  } as const;
+  return { up: true, number: null, sentMs: 0, endedMs: 0, acked: [], repeats: [], ...plain, ...given };
 }
