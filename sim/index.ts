@@ -1,5 +1,14 @@
 /** `tickwire/sim`: the simulator as a library. */
 
+export { Capture, type ConnectionEnd, type ConnectionEnds } from './capture/capture.ts';
+export type { CapturedPacket, CaptureSink } from './capture/captured-packet.ts';
+export { dissectorText } from './capture/dissector.ts';
+export type { CaptureKeys } from './capture/packet-opener.ts';
+export { linesAbout } from './capture/packet-text.ts';
+export { PcapSink } from './capture/pcap-sink.ts';
+export { type QlogOptions, QlogSink } from './capture/qlog-sink.ts';
+export type { SequencePacket, SequenceReport } from './capture/sequence-report.ts';
+export { type SequenceOptions, SequenceSink } from './capture/sequence-sink.ts';
 export type { AimdOptions, AimdSource, AimdStats } from './link/aimd-source.ts';
 export type { Bottleneck, BottleneckStats } from './link/bottleneck.ts';
 export type { BottleneckOptions, QueueDiscipline } from './link/bottleneck-options.ts';

@@ -63,7 +63,7 @@ const ROOMS: readonly RoomRule[] = [
   { room: 'sim/cli/progress.ts', own: ['sim/'], packages: ['cli-progress'], node: [] },
   { room: 'sim/report', own: ['sim/', 'engine/', 'transport/', 'sys/api.ts'], packages: [], node: ['*'] },
   { room: 'sim/report/read-runs.ts', own: ['sim/'], packages: ['zod'], node: ['fs'] },
-  { room: 'sim/report/page/', own: ['sim/report/', 'sim/scenario/'], packages: ['echarts'], node: [] },
+  { room: 'sim/report/page/', own: ['sim/report/', 'sim/scenario/', 'sim/capture/'], packages: ['echarts'], node: [] },
   { room: 'sim/proxy', own: ['sim/', 'engine/', 'transport/', 'sys/'], packages: [], node: ['*'] },
   { room: 'samples/', own: ['samples/'], packages: ['tickwire', 'commander'], node: ['*'] },
 ];
