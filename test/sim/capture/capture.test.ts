@@ -1,9 +1,12 @@
 // A capture opens every packet of a run, reads it and follows it to its end.
 
 import { beforeAll, describe, expect, it } from 'vitest';
+import { Capture } from '../../../sim/capture/capture.ts';
 import type { CapturedPacket } from '../../../sim/capture/captured-packet.ts';
 import { linesAbout } from '../../../sim/capture/packet-text.ts';
+import type { LinkDirection } from '../../../sim/link/link.ts';
 import type { ScenarioReport } from '../../../sim/scenario/scenario.ts';
+import type { DatagramEvent } from '../../../sim/world/observer.ts';
 import { runTalk } from './talk-game.ts';
 
 describe('a capture', () => {
@@ -95,6 +98,39 @@ describe('a capture', () => {
     expect(all).toMatch(/^retransmission: chat \d+ of packet \d+, which was lost/m);
     expect(all).toMatch(/^arrived after 3\d\.\d{3} ms$/m);
     expect(all).toMatch(/^lost in the air \(after 0\.000 ms\)$/m);
+  });
+
+  it('opens what a client sends from a new address, under its connection id', async () => {
+    const kinds = new Map<number, number>();
+    await runTalk(
+      () => [{ onSent: ({ opened }) => void kinds.set(opened?.type ?? -1, (kinds.get(opened?.type ?? -1) ?? 0) + 1) }],
+      { prepare: (world) => world.at(1_000_000, () => world.rebind(world.hostNamed('client-0')!)) },
+    );
+    expect(kinds.get(-1)).toBeUndefined();
+    expect(kinds.get(8)).toBeGreaterThan(0);
+    expect(kinds.get(9)).toBeGreaterThan(0);
+  });
+
+  it('holds a limited number of packets under way, and gives up following the oldest', () => {
+    const capture = new Capture();
+    const given: number[] = [];
+    let settled = 0;
+    capture.sinks.push({
+      onSettled: ({ index, ending }) => {
+        settled++;
+        if (ending === 'unknown') given.push(index);
+      },
+    });
+    const direction = { name: 'a>b', number: 0 } as LinkDirection;
+    const tell = (kind: DatagramEvent, index: number) =>
+      capture.observe(1, direction, kind, index, Uint8Array.of(1), new Uint8Array(48));
+    for (let index = 0; index < 16_386; index++) tell('received', index);
+    expect([given, settled]).toEqual([[0, 1], 2]);
+    tell('delivered', 0); // nobody follows it any more
+    tell('lost', 2);
+    expect([given, settled]).toEqual([[0, 1], 3]);
+    capture.end(2);
+    expect(settled).toBe(16_386);
   });
 
   it('tells packets that it has no key for, and damaged ones', async () => {

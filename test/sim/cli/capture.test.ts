@@ -81,6 +81,13 @@ describe.skipIf(!built)(`sim run with a capture${built ? '' : ' (skipped: dist/ 
     expect(sequence.packets.length).toBe(50);
   });
 
+  it('opens packets of the real ciphers too', { timeout: TIMEOUT_MILLIS }, () => {
+    expect(sim(...SHORT, '--aead', 'real', '--sequence', 'real.json').status).toBe(0);
+    const { packets } = JSON.parse(readFileSync(join(folder, 'real.json'), 'utf8'));
+    const carries = packets.flatMap((packet: { carries: string[] }) => packet.carries).join('; ');
+    expect(carries).toMatch(/hello.*input ticks \d+ to \d+/);
+  });
+
   it('keeps the capture of a run that failed', { timeout: TIMEOUT_MILLIS }, () => {
     writeFileSync(
       join(folder, 'broken.mjs'),

@@ -68,11 +68,15 @@ describe('an observer', () => {
       const socket = await a.sys.openUdp(addressOf('0.0.0.0', 8)!);
       send(socket as never, addressOf('10.0.0.2', 9)!, Uint8Array.of(1, 2));
       send(socket as never, addressOf('10.0.0.2', 7)!, Uint8Array.of(3));
+      world.direction(a, b).cut();
+      send(socket as never, addressOf('10.0.0.2', 9)!, Uint8Array.of(4));
     });
     await world.run({ untilMicros: NEVER });
     expect(told).toEqual([
       '10 a>b received 0 0102 10.0.0.1:8 10.0.0.2:9',
       '10 a>b received 1 03 10.0.0.1:8 10.0.0.2:7',
+      '10 a>b received 2 04 10.0.0.1:8 10.0.0.2:9',
+      '10 a>b cut 2 04 10.0.0.1:8 10.0.0.2:9',
       '1010 a>b delivered 0 0102 10.0.0.1:8 10.0.0.2:9',
       '1010 a>b unheard 1 03 10.0.0.1:8 10.0.0.2:7',
     ]);
