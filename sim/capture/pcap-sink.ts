@@ -52,7 +52,6 @@ export class PcapSink implements CaptureSink {
 
   onSettled(packet: CapturedPacket): void {
     this.#settled.add(packet);
-    if (packet !== this.#waiting[0]) return;
     let ready = 0;
     while (ready < this.#waiting.length && this.#settled.delete(this.#waiting[ready]!))
       this.#put(this.#waiting[ready++]!);
