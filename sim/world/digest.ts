@@ -22,13 +22,20 @@ export const EVENT_MAPPED = 10;
 export const EVENT_TOO_LARGE = 11;
 export const EVENT_POLICED = 12;
 export const EVENT_CORRUPTED = 13;
+/** A stranger on the path sends a copy. */
+export const EVENT_REPLAYED = 20;
 
 const TWO_TO_32 = 0x1_0000_0000;
+
+/** Told of an event: what `mix` is told, less the hash. */
+export type EventWatch = (time: Micros, kind: number, where: number, index: number, length: number) => void;
 
 /** A digest that grows by events. */
 export class Digest {
   /** Events mixed so far. */
   events = 0;
+  /** Is told of each event as it is mixed; null: nobody is. */
+  watch: EventWatch | null = null;
   #a = 0x9747_b28c | 0;
   #b = 0x2c1b_3c6d;
   #c = 0x297a_2d39;
@@ -43,6 +50,7 @@ export class Digest {
    */
   mix(time: Micros, kind: number, where: number, index: number, length: number, hash: number): void {
     this.events++;
+    if (this.watch !== null) this.watch(time, kind, where, index, length);
     const timeHigh = (time / TWO_TO_32) | 0; // below 2^21, so the kind has room above it
     this.#absorb(time | 0, timeHigh ^ (kind << 24), (Math.imul(where, 0x9e37_79b1) + length) | 0, index | 0);
     this.#a = (this.#a + Math.imul(hash, 0xcc9e_2d51)) | 0;

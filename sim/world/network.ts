@@ -7,6 +7,7 @@
 
 import { ADDRESS_BYTES, type BatchColumns, DatagramBatch, isIPv4, type UdpOptions } from '../../sys/api.ts';
 import { checkDirection, type DirectionOptions } from '../link/direction-options.ts';
+import type { Fates } from '../link/fates.ts';
 import type { LinkDirection } from '../link/link.ts';
 import { type DatagramPool, NONE } from './datagram-pool.ts';
 import { type Digest, EVENT_DELIVERED, EVENT_DROPPED } from './digest.ts';
@@ -49,11 +50,11 @@ export class Network {
   readonly #receiveBatches: Map<string, DatagramBatch> = new Map();
   #nextHandle = 1;
 
-  constructor(streams: Streams, defaults: DirectionOptions) {
+  constructor(streams: Streams, defaults: DirectionOptions, fates: Fates | null = null) {
     checkDirection('link by default', defaults);
     this.#streams = streams;
     this.#defaults = defaults;
-    this.transit = new Transit(streams);
+    this.transit = new Transit(streams, fates);
     this.timeline = this.transit.timeline;
     this.timers = new VirtualTimers(this.timeline);
     this.pool = this.transit.pool;
@@ -81,6 +82,13 @@ export class Network {
     const nat = host.nat ?? new Nat(host, this.#streams.stream(`nat/${host.name}`), this.timeline, this.digest);
     nat.rebind(options, this.#outsideAddresses);
     host.nat = nat;
+    const fault = {
+      kind: 'rebind',
+      host: host.name,
+      at: this.timeline.now,
+      address: options.address ?? false,
+    } as const;
+    this.transit.fates?.note(fault);
   }
 
   openSocket(host: SimHost, local: Uint8Array, options: UdpOptions): SimSocket {

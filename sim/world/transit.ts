@@ -12,6 +12,7 @@ import { type CbrOptions, CbrSource } from '../link/cbr-source.ts';
 import { EXTENSION_BYTES_MAX, INTACT } from '../link/corrupt.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import { NO_COPY } from '../link/duplicate.ts';
+import type { Fates } from '../link/fates.ts';
 import { ADMITTED, LinkDirection, LOST, TOO_LARGE } from '../link/link.ts';
 import { DatagramPool, NONE } from './datagram-pool.ts';
 import {
@@ -25,6 +26,7 @@ import {
   EVENT_SENT,
   EVENT_TOO_LARGE,
 } from './digest.ts';
+import type { Stranger } from './stranger.ts';
 import type { Streams } from './streams.ts';
 import { DUE_ARRIVAL, DUE_DEPARTURE, Timeline } from './timeline.ts';
 
@@ -80,17 +82,23 @@ export class Transit {
   /** Cross traffic, by its numbers. */
   readonly sources: (AimdSource | CbrSource)[] = [];
 
+  /** Scripts and records of what becomes of packets; null, as nearly always: chance alone decides. */
+  readonly fates: Fates | null;
+  /** Who listens on every path and sends copies; null: nobody. */
+  stranger: Stranger | null = null;
   readonly #streams: Streams;
   /** By their numbers: those that a datagram has met. */
   readonly #bottlenecks: Bottleneck[] = [];
 
-  constructor(streams: Streams) {
+  constructor(streams: Streams, fates: Fates | null = null) {
     this.#streams = streams;
+    this.fates = fates;
   }
 
   /** A new direction; its chance hangs on the name. */
   addDirection(name: string, options: DirectionOptions): LinkDirection {
     const made = new LinkDirection(name, this.directions.length, this.#streams, options);
+    if (this.fates !== null) made.follow(this.fates.of(name));
     this.directions.push(made);
     return made;
   }
@@ -118,6 +126,7 @@ export class Transit {
     pool.index[id] = direction.enter(length);
     pool.sentAt[id] = now;
     this.stats.sent++;
+    if (this.stranger !== null) this.stranger.see(direction, id);
     const admission = direction.admit(length, now);
     if (admission !== ADMITTED) {
       this.#refuse(admission, id);
