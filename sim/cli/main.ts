@@ -8,14 +8,21 @@
 import { Command } from 'commander';
 import { EXIT_USAGE, fail } from './command.ts';
 import { presetsCommand } from './presets.ts';
+import { replayCommand } from './replay.ts';
 import { runCommand } from './run.ts';
 import { selftestCommand } from './selftest.ts';
+import { shrinkCommand } from './shrink.ts';
 import { swarmCommand } from './swarm.ts';
 import { sweepCommand } from './sweep.ts';
 
 const program = new Command('sim').description('Runs games in a simulated network, repeatably.');
-for (const command of [runCommand, sweepCommand, swarmCommand, selftestCommand, presetsCommand])
-  program.addCommand(command);
+program.addCommand(runCommand);
+program.addCommand(sweepCommand);
+program.addCommand(swarmCommand);
+program.addCommand(replayCommand);
+program.addCommand(shrinkCommand);
+program.addCommand(selftestCommand);
+program.addCommand(presetsCommand);
 for (const command of [program, ...program.commands]) {
   command
     .configureOutput({ outputError: (text, write) => write(`${text.trim()}\n`) })
