@@ -87,12 +87,13 @@ async function run(options: Options): Promise<void> {
     lineAt += LINE_MILLIS;
     print(tally.text());
   }
-  if (failure !== null) tell(failure, options, print);
-  else print(tally.text());
+  const file = failure === null ? null : tell(failure, options, print);
+  if (failure === null) print(tally.text());
   if (count > 1) print(tally.sightsText(options.sights));
   if (!options.json) return;
   const { sights, ...rest } = tally;
-  process.stdout.write(`${JSON.stringify({ ...rest, sights: Object.fromEntries(sights), failure })}\n`);
+  const failed = failure === null ? null : { seed: failure.seed, complaints: failure.complaints, file };
+  process.stdout.write(`${JSON.stringify({ ...rest, sights: Object.fromEntries(sights), failure: failed })}\n`);
 }
 
 /** The same seed once more, its faults listed. */
@@ -102,7 +103,8 @@ async function recorded(seed: string, seconds: number): Promise<SwarmFailure> {
   return { schema: 'tickwire/swarm-failure/1', seed, seconds, digest, complaints, script };
 }
 
-function tell(failure: SwarmFailure, options: Options, print: (text: string) => void): void {
+/** Writes the failure down and says so; returns the file. */
+function tell(failure: SwarmFailure, options: Options, print: (text: string) => void): string {
   process.exitCode = EXIT_FAILED;
   const { seed } = failure;
   for (const complaint of failure.complaints) print(`seed ${seed}: ${complaint}`);
@@ -111,4 +113,5 @@ function tell(failure: SwarmFailure, options: Options, print: (text: string) => 
   const seconds = options.seconds === undefined ? '' : ` --seconds ${options.seconds}`;
   print(`repeat it with: npm run swarm -- --seed ${seed}${seconds}`);
   print(`shrink it with: npm run sim -- shrink ${file}`);
+  return file;
 }
