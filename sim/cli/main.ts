@@ -6,7 +6,7 @@
  */
 
 import { Command } from 'commander';
-import { EXIT_USAGE, fail } from './command.ts';
+import { EXIT_USAGE, fail, rejections } from './command.ts';
 import { presetsCommand } from './presets.ts';
 import { replayCommand } from './replay.ts';
 import { runCommand } from './run.ts';
@@ -31,6 +31,7 @@ for (const command of [program, ...program.commands]) {
 
 // A promise of the game that nobody awaits: the run is over, as it would be in production.
 process.on('unhandledRejection', (error) => {
+  if (!rejections.areFatal) return;
   fail(error);
   process.exit();
 });

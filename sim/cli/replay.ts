@@ -7,7 +7,7 @@
 import { Command } from 'commander';
 import { scriptText } from '../swarm/script.ts';
 import { runSwarm } from '../swarm/swarm.ts';
-import { decimal, EXIT_FAILED } from './command.ts';
+import { decimal, EXIT_FAILED, rejections } from './command.ts';
 import { readSubject, SUBJECT } from './swarm-subject.ts';
 
 interface Options {
@@ -37,6 +37,7 @@ export const replayCommand: Command = new Command('replay')
 
 async function run(subject: string, options: Options): Promise<void> {
   const script = readSubject(subject, options.seconds);
+  rejections.areFatal = false;
   const report = await runSwarm({
     seed: script.seed,
     secondsMax: script.seconds,

@@ -8,7 +8,7 @@ import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { scriptText } from '../swarm/script.ts';
 import { kindOf, NothingToShrink, shrink } from '../swarm/shrink.ts';
-import { decimal, UsageError } from './command.ts';
+import { decimal, rejections, UsageError } from './command.ts';
 import { readSubject, SUBJECT } from './swarm-subject.ts';
 
 interface Options {
@@ -37,6 +37,7 @@ export const shrinkCommand: Command = new Command('shrink')
 
 async function run(subject: string, options: Options): Promise<void> {
   const script = readSubject(subject, options.badSeconds);
+  rejections.areFatal = false;
   const start = performance.now();
   const end = start + options.seconds * MILLIS;
   try {

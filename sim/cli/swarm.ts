@@ -10,7 +10,7 @@ import { Command } from 'commander';
 import { SECONDS_BY_DEFAULT, type SwarmFailure, scriptLines } from '../swarm/script.ts';
 import { SIGHTS, type Sight } from '../swarm/sights.ts';
 import { runSwarm } from '../swarm/swarm.ts';
-import { decimal, EXIT_FAILED, UsageError, whole } from './command.ts';
+import { decimal, EXIT_FAILED, rejections, UsageError, whole } from './command.ts';
 
 interface Options {
   readonly seeds?: number;
@@ -80,8 +80,10 @@ async function run(options: Options): Promise<void> {
     tally.arrived += report.arrived;
     tally.virtualSeconds += report.virtualMicros / 1_000_000;
     for (const sight of report.sights) tally.sights.set(sight, tally.sights.get(sight)! + 1);
-    if (report.complaints.length > 0) failure = await recorded(report.seed, secondsMax);
-    else tally.settledMillisMax = Math.max(tally.settledMillisMax, report.settledAfterMicros / 1000);
+    if (report.complaints.length > 0) {
+      rejections.areFatal = false;
+      failure = await recorded(report.seed, secondsMax);
+    } else tally.settledMillisMax = Math.max(tally.settledMillisMax, report.settledAfterMicros / 1000);
     if (options.seed !== undefined && failure === null) print(`seed ${seed}: digest ${report.digest}`);
     if (performance.now() < lineAt) continue;
     lineAt += LINE_MILLIS;
@@ -93,7 +95,15 @@ async function run(options: Options): Promise<void> {
   if (!options.json) return;
   const { sights, ...rest } = tally;
   const failed = failure === null ? null : { seed: failure.seed, complaints: failure.complaints, file };
-  process.stdout.write(`${JSON.stringify({ ...rest, sights: Object.fromEntries(sights), failure: failed })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ ...rest, sights: Object.fromEntries(sights), cpuSeconds: cpuSeconds(), failure: failed })}\n`,
+  );
+}
+
+/** What this command has taken of all cores. */
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000_000;
 }
 
 /** The same seed once more, its faults listed. */

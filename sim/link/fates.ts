@@ -57,6 +57,11 @@ export class Fates {
     return made;
   }
 
+  /** How much earlier than after the latency a packet of a direction may come by script; 0 or less. */
+  earliest(direction: string): Micros {
+    return (this.#script.get(direction) ?? []).reduce((least, { micros }) => Math.min(least, micros), 0);
+  }
+
   /** Lists what happened to a host. */
   note(fault: Fault): void {
     if (this.#records) this.recorded.push(fault);

@@ -12,6 +12,9 @@ import type { Fault } from '../link/fault.ts';
 import type { SwarmLimits, SwarmScript } from './script.ts';
 import { runSwarm, type SwarmReport } from './swarm.ts';
 
+/** The network heals no earlier: clients begin within the first 21 ms. */
+const HEALS_MIN = 25_000;
+
 export interface ShrinkOptions {
   readonly script: SwarmScript;
   /** Asked before each run: true ends the search with the best so far. */
@@ -93,8 +96,6 @@ class Search {
 
   /** Leaves out whole parts. */
   async cutDown(): Promise<void> {
-    await this.limit();
-    await this.#lastOnes();
     for (const kind of new Set(this.#faults.map((fault) => fault.kind))) {
       await this.#tries(
         this.#faults.filter((fault) => fault.kind !== kind),
@@ -107,6 +108,8 @@ class Search {
         this.#limits,
       );
     }
+    await this.limit();
+    await this.#lastOnes();
   }
 
   /** Less of everything that is not a fault. */
@@ -116,10 +119,10 @@ class Search {
     for (let messages = 1; messages < most; messages *= 2) {
       if (await this.#tries(this.#faults, { ...this.#limits, messages })) break;
     }
-    for (const part of [0.3, 0.6, 1]) {
-      const healsAt = Math.ceil(this.#endsAt * part) + 1;
-      if (healsAt >= (this.#limits.healsAt ?? NEVER)) break;
-      if (await this.#tries(this.#faults, { ...this.#limits, healsAt })) break;
+    for (let part = 0.25; part < 1; ) {
+      const healsAt = Math.ceil(Math.min(this.#endsAt, this.#limits.healsAt ?? NEVER) * part);
+      if (this.isOver || healsAt < HEALS_MIN) break;
+      if (!(await this.#tries(this.#faults, { ...this.#limits, healsAt }))) part += 0.25;
     }
   }
 

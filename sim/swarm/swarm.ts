@@ -9,6 +9,7 @@
 import type { Server } from '../../engine/server.ts';
 import { type Micros, NEVER } from '../../sys/api.ts';
 import type { ConnectionStats } from '../../transport/connection-stats.ts';
+import type { DirectionOptions } from '../link/direction-options.ts';
 import { Fates } from '../link/fates.ts';
 import type { Fault } from '../link/fault.ts';
 import { openEngine } from '../world/engine-host.ts';
@@ -17,7 +18,7 @@ import type { Stranger } from '../world/stranger.ts';
 import { World } from '../world/world.ts';
 import { SwarmConnection } from './connection.ts';
 import { Nonces } from './nonces.ts';
-import { drawPlan, drawStranger, healed, limited, type SwarmPlan } from './plan.ts';
+import { type ClientPlan, drawPlan, drawStranger, healed, limited, type SwarmPlan } from './plan.ts';
 import { SECONDS_BY_DEFAULT, type SwarmLimits } from './script.ts';
 import { type Sight, Sights } from './sights.ts';
 import { SWARM_DECLARATIONS, type SwarmChannels } from './talk.ts';
@@ -208,8 +209,33 @@ class SwarmRun {
     this.#stranger.stop();
     this.#plan.clients.forEach((client, i) => {
       const one = this.#connections[i]!;
+      this.#checkRoundTrips(one, this.#shortest(one.name, client));
       this.#world.link(one.host, this.#serverHost, healed(client.up), healed(client.down));
       one.heal();
+    });
+  }
+
+  /** The least time that a packet and its answer can take. */
+  #shortest(name: string, { up, down }: ClientPlan): Micros {
+    const ways: readonly [string, DirectionOptions][] = [
+      [`${name}>server`, up],
+      [`server>${name}`, down],
+    ];
+    return ways.reduce((sum, [direction, { latencyMicros = 0, jitterMicros = 0 }]) => {
+      const early = this.#fates.replaces ? -this.#fates.earliest(direction) : jitterMicros;
+      return sum + latencyMicros - early;
+    }, 0);
+  }
+
+  /** Nobody measures less than the path takes; where a stranger's copies are faster than the originals, anything goes. */
+  #checkRoundTrips(one: SwarmConnection, shortest: Micros): void {
+    if (this.#isHostile) return;
+    one.ends().forEach((stats, end) => {
+      if (!stats.rttIsMeasured || stats.rttMinMicros >= shortest) return;
+      const side = end === 0 ? 'client' : 'server';
+      this.complain(
+        `${one.name}: the ${side} measured a round trip of ${stats.rttMinMicros} us where it takes ${shortest} us`,
+      );
     });
   }
 
