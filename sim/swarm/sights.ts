@@ -44,6 +44,8 @@ export const SIGHTS = [
   'a handshake packet repeated',
   'a request for a new path from elsewhere',
   'a request with a spent token',
+  'a malformed payload dropped',
+  'a rogue cut off',
 ] as const;
 
 export type Sight = (typeof SIGHTS)[number];
@@ -93,6 +95,7 @@ export class Sights {
     this.see('a forged packet dropped', some('forged', 'tooShort', 'requestForged'));
     this.see('a handshake packet repeated', some('requestRepeated', 'responseRepeated', 'requestConnected'));
     this.see('a request for a new path from elsewhere', some('pathLate', 'pathRepeated', 'pathResponse'));
+    this.see('a malformed payload dropped', some('malformedPayloads'));
     this.see('a request with a spent token', some('requestTokenSpent', 'requestTokenElsewhere'));
   }
 

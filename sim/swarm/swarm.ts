@@ -19,6 +19,7 @@ import { World } from '../world/world.ts';
 import { SwarmConnection } from './connection.ts';
 import { Nonces } from './nonces.ts';
 import { type ClientPlan, drawPlan, drawStranger, healed, limited, type SwarmPlan } from './plan.ts';
+import { ROGUE_ID, Rogue } from './rogue.ts';
 import { SECONDS_BY_DEFAULT, type SwarmLimits } from './script.ts';
 import { type Sight, Sights } from './sights.ts';
 import { SWARM_DECLARATIONS, type SwarmChannels } from './talk.ts';
@@ -61,6 +62,8 @@ export interface SwarmReport {
 }
 
 const PORT = 40_000;
+/** One seed in so many has a rogue among its clients. */
+const ROGUE_ONE_IN = 4;
 /** The private key of every run. */
 const KEY: Uint8Array = new Uint8Array(32).fill(7);
 const STEP_MICROS = 50_000;
@@ -103,7 +106,9 @@ class SwarmRun {
   readonly #serverHost: SimHost;
   readonly #stranger: Stranger;
   readonly #metRebinds: Set<Fault> = new Set();
-  #isHostile = false;
+  readonly #rogue: Rogue | null;
+  #rogueIsIn = false;
+  readonly #isHostile: boolean;
   #settledAfterMicros: Micros = NEVER;
   #firstComplaintAt: Micros = NEVER;
   #isStopped = false;
@@ -136,8 +141,12 @@ class SwarmRun {
     });
     const hostility = drawStranger(world.streams.stream('swarm/stranger'));
     this.#stranger = world.stranger(hostility);
-    this.#isHostile =
+    const rogueStream = world.streams.stream('swarm/rogue');
+    this.#rogue = rogueStream.below(ROGUE_ONE_IN) === 0 ? new Rogue(rogueStream) : null;
+    this.#rogue?.start(world, server, plan.healsAt);
+    const isStrange =
       faults === null ? hostility !== null : faults.some(({ kind }) => kind === 'replay' || kind === 'corrupt');
+    this.#isHostile = isStrange || this.#rogue !== null;
   }
 
   complain(text: string): undefined {
@@ -179,6 +188,9 @@ class SwarmRun {
     await this.#settle();
     await this.#beIdle();
     for (const one of this.#connections) one.close();
+    if (this.#rogueIsIn && this.#rogue!.hasLied) {
+      this.complain('a peer that acknowledged what was never sent is still connected');
+    }
     this.#countFaults();
   }
 
@@ -301,16 +313,26 @@ class SwarmRun {
         windowBytes,
       });
       this.#server = server;
-      const of = (clientId: bigint): SwarmConnection => this.#connections[Number(clientId) - 1]!;
-      server.on('connect', (peer) => of(peer.clientId).connected(peer, engine));
-      server.on('disconnect', (peer, reason) => of(peer.clientId).ended('server', reason));
-      server.on('path', (peer) => of(peer.clientId).moved());
+      // Nobody for the rogue, whom nothing is promised.
+      const of = (clientId: bigint): SwarmConnection | undefined => this.#connections[Number(clientId) - 1];
+      server.on('connect', (peer) => {
+        if (peer.clientId === ROGUE_ID) this.#rogueIsIn = true;
+        of(peer.clientId)?.connected(peer, engine);
+      });
+      server.on('disconnect', (peer, reason) => {
+        if (peer.clientId === ROGUE_ID) {
+          this.#rogueIsIn = false;
+          this.#sights.see('a rogue cut off', reason.code === 'protocol');
+        }
+        of(peer.clientId)?.ended('server', reason);
+      });
+      server.on('path', (peer) => of(peer.clientId)?.moved());
       server.on('message', (peer, channel, message, tag) =>
-        of(peer.clientId).toServer.hear(channel, message.copy(), tag),
+        of(peer.clientId)?.toServer.hear(channel, message.copy(), tag),
       );
-      server.on('receipt', (peer, receipt, fate) => of(peer.clientId).toClient.receipt(receipt, fate));
+      server.on('receipt', (peer, receipt, fate) => of(peer.clientId)?.toClient.receipt(receipt, fate));
       server.on('tick', () => {
-        for (const peer of server.peers) of(peer.clientId).serverTick();
+        for (const peer of server.peers) of(peer.clientId)?.serverTick();
       });
     });
   }

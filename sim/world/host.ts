@@ -18,6 +18,8 @@ export const HOSTS_MAX = 0xff_fffe;
 export interface HostOptions {
   /** What `clock.now()` shows when the world begins. Default: drawn from the seed, 0 .. 2^30. */
   readonly clockOriginMicros?: Micros;
+  /** Cryptography of this host alone. Default: the world's. */
+  readonly openAead?: AeadFactory;
 }
 
 /** A machine. Made by `World.host()`. */
@@ -62,7 +64,7 @@ export class SimHost {
     this.random = streams.stream(`host/${name}/random`);
     this.clockOriginMicros =
       options.clockOriginMicros ?? streams.stream(`host/${name}/clock`).below(CLOCK_ORIGIN_MICROS_MAX);
-    this.sys = new SimSys(network, this, streams.stream(`host/${name}/rng`), openAead);
+    this.sys = new SimSys(network, this, streams.stream(`host/${name}/rng`), options.openAead ?? openAead);
   }
 
   /** This host's clock now. */

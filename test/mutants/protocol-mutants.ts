@@ -179,4 +179,38 @@ export const PROTOCOL_MUTANTS: readonly ProtocolMutant[] = [
     complaint: '',
     seed: 1,
   },
+  {
+    name: 'fragments that disagree on the size of their message', // as CrabNet's and RakNet's counts
+    file: 'transport/channel/reliable-unordered.js',
+    find: 'else if (held.size[m] !== size)\n            return intake.violation(channel, OTHER_SIZE);',
+    replace: '',
+    complaint: '',
+    seed: 1,
+  },
+  {
+    name: 'an ack of a packet that was never sent believed', // as quiche's CVE-2025-4821
+    file: 'transport/recovery/loss-detector.js',
+    find:
+      'if (first < 0 || this.#near[0] > last - first)\n            return ACK_VIOLATION;\n        if (far > last)\n' +
+      '            return ACK_MALFORMED;\n        if (far > last - first)\n            return ACK_VIOLATION;',
+    replace: 'if (far > last) return ACK_MALFORMED; if (first < 0) return ACK_VIOLATION;',
+    complaint: 'acknowledged what was never sent is still connected',
+    seed: 1,
+  },
+  {
+    name: 'a piece beyond the end of its message taken',
+    file: 'transport/channel/reassembler.js',
+    find: 'size - last * FRAGMENT_BYTES : -1;',
+    replace: 'size - last * FRAGMENT_BYTES : FRAGMENT_BYTES;',
+    complaint: '',
+    seed: 1,
+  },
+  {
+    name: 'a skip of any length taken',
+    file: 'transport/channel/incoming.js',
+    find: 'if (count > ID_WINDOW)\n            return this.#intake.violation(channel, TOO_FAR_AHEAD);',
+    replace: '',
+    complaint: '',
+    seed: 1,
+  },
 ];
