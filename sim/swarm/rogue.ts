@@ -27,10 +27,16 @@ import { type Speaker, SWARM_DECLARATIONS, type SwarmChannels } from './talk.ts'
 /** netcode's payload packets, alone and with a connection id; the type is in the low half of the prefix byte. */
 const PAYLOAD = 5;
 const PAYLOAD_WITH_ID = 9;
+const FRAGMENT = 0;
+const LIE = 1;
+const SKIP = 2;
+const CUT = 3;
+const FLIP = 4;
 /** The first payloads are honest, so that the connection comes about. */
 const HONEST_PAYLOADS = 3;
-/** Of the ids of a channel it uses the first few, so that its fragments meet. */
-const IDS = 6;
+/** Its fragments use a few ids, so that they meet, beyond those that its honest messages get to. */
+const FIRST_ID = 1_000;
+const IDS = 3;
 const TAIL_BYTES_MAX = 60;
 /** A server has sent some thousands of packets at most: an ack so far beyond the last one that came is a lie. */
 const LIE_NUMBERS = 0x4000;
@@ -46,11 +52,15 @@ export class Rogue {
   readonly #stream: Stream;
   /** Of a thousand payloads so many are changed. */
   readonly #share: number;
+  /** What it does, each half of the time left out altogether: else one trick is cut off before another shows. */
+  readonly #tricks: readonly number[];
   #payloads = 0;
 
   constructor(stream: Stream) {
     this.#stream = stream;
     this.#share = 50 + stream.below(900);
+    const tricks = [FRAGMENT, LIE, SKIP, CUT, FLIP].filter(() => stream.below(2) === 0);
+    this.#tricks = tricks.length > 0 ? tricks : [FLIP];
   }
 
   #openAead(slots: number, slotBytes: number): Aead {
@@ -94,24 +104,40 @@ export class Rogue {
     const at = batch.offset[slot]!;
     const length = batch.length[slot]!;
     const { arena } = batch;
-    const draw = stream.below(10);
-    if (draw < 5) batch.length[slot] = this.#fragment(arena, at) - at;
-    else if (draw < 6) this.#lie(arena, at);
-    else if (draw < 7) batch.length[slot] = this.#skip(arena, at) - at;
-    else if (draw < 8) batch.length[slot] = stream.below(length + 1);
-    else for (let i = 0; i <= stream.below(4); i++) arena[at + stream.below(length)]! ^= 1 << stream.below(8);
+    switch (this.#tricks[stream.below(this.#tricks.length)]) {
+      case FRAGMENT:
+        batch.length[slot] = this.#fragment(arena, at) - at;
+        return;
+      case LIE:
+        this.#lie(arena, at);
+        return;
+      case SKIP:
+        batch.length[slot] = this.#skip(arena, at) - at;
+        return;
+      case CUT:
+        batch.length[slot] = stream.below(length + 1);
+        return;
+      default:
+        for (let i = 0; i <= stream.below(4); i++) arena[at + stream.below(length)]! ^= 1 << stream.below(8);
+    }
   }
 
-  /** The last piece of a message of some size: the next one of that id has another. */
+  /** The last piece of a message of some size, of which the next one of that id has another; or one behind the last. */
   #fragment(bytes: Uint8Array, at: number): number {
     const stream = this.#stream;
     const pieces = 1 + stream.below(SWARM_MESSAGE_BYTES_MAX / FRAGMENT_BYTES - 1);
-    const tail = 1 + stream.below(TAIL_BYTES_MAX);
+    const isBehind = stream.below(4) === 0;
+    const tail = isBehind ? FRAGMENT_BYTES : 1 + stream.below(TAIL_BYTES_MAX);
     bytes[at] = FRAME_FRAGMENT;
     bytes[at + 1] = stream.below(SWARM_CHANNELS);
-    bytes[at + 2] = stream.below(IDS);
-    bytes[at + 3] = 0;
-    const end = writeVarint(bytes, writeVarint(bytes, at + 4, pieces * FRAGMENT_BYTES + tail), pieces);
+    const id = FIRST_ID + stream.below(IDS);
+    bytes[at + 2] = id;
+    bytes[at + 3] = id >>> 8;
+    const end = writeVarint(
+      bytes,
+      writeVarint(bytes, at + 4, pieces * FRAGMENT_BYTES + (isBehind ? 1 : tail)),
+      isBehind ? pieces + 1 : pieces,
+    );
     bytes.fill(0xa5, end, end + tail);
     return end + tail;
   }

@@ -205,12 +205,4 @@ export const PROTOCOL_MUTANTS: readonly ProtocolMutant[] = [
     complaint: '',
     seed: 1,
   },
-  {
-    name: 'a skip of any length taken',
-    file: 'transport/channel/incoming.js',
-    find: 'if (count > ID_WINDOW)\n            return this.#intake.violation(channel, TOO_FAR_AHEAD);',
-    replace: '',
-    complaint: '',
-    seed: 1,
-  },
 ];
