@@ -54,11 +54,14 @@ export class Rogue {
   readonly #share: number;
   /** What it does, each half of the time left out altogether: else one trick is cut off before another shows. */
   readonly #tricks: readonly number[];
+  /** Where its fragments go: on one channel they meet before another cuts it off. */
+  readonly #channel: number;
   #payloads = 0;
 
   constructor(stream: Stream) {
     this.#stream = stream;
     this.#share = 50 + stream.below(900);
+    this.#channel = stream.below(SWARM_CHANNELS);
     const tricks = [FRAGMENT, LIE, SKIP, CUT, FLIP].filter(() => stream.below(2) === 0);
     this.#tricks = tricks.length > 0 ? tricks : [FLIP];
   }
@@ -129,7 +132,7 @@ export class Rogue {
     const isBehind = stream.below(4) === 0;
     const tail = isBehind ? FRAGMENT_BYTES : 1 + stream.below(TAIL_BYTES_MAX);
     bytes[at] = FRAME_FRAGMENT;
-    bytes[at + 1] = stream.below(SWARM_CHANNELS);
+    bytes[at + 1] = this.#channel;
     const id = FIRST_ID + stream.below(IDS);
     bytes[at + 2] = id;
     bytes[at + 3] = id >>> 8;
