@@ -49,6 +49,7 @@ export async function shrink(options: ShrinkOptions): Promise<Shrunk> {
   for (let before = Number.POSITIVE_INFINITY; search.size < before && !search.isOver; ) {
     before = search.size;
     await search.halve();
+    await search.leaveOut();
     await search.limit();
   }
   return search.result();
@@ -94,8 +95,15 @@ class Search {
     }
   }
 
-  /** Leaves out whole parts. */
+  /** The big steps, before faults are looked at one by one. */
   async cutDown(): Promise<void> {
+    await this.leaveOut();
+    await this.limit();
+    await this.#lastOnes();
+  }
+
+  /** Leaves out all faults of a kind, or of a place: together they may do without what each of them needs. */
+  async leaveOut(): Promise<void> {
     for (const kind of new Set(this.#faults.map((fault) => fault.kind))) {
       await this.#tries(
         this.#faults.filter((fault) => fault.kind !== kind),
@@ -108,8 +116,6 @@ class Search {
         this.#limits,
       );
     }
-    await this.limit();
-    await this.#lastOnes();
   }
 
   /** Less of everything that is not a fault. */
