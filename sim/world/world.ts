@@ -12,6 +12,7 @@ import type { BottleneckOptions } from '../link/bottleneck-options.ts';
 import type { CbrOptions, CbrSource } from '../link/cbr-source.ts';
 import { Chance } from '../link/chance.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
+import type { Fates } from '../link/fates.ts';
 import type { LinkDirection } from '../link/link.ts';
 import { EVENT_ACT } from './digest.ts';
 import { afterNodeTurn, drainMicrotasks, Guard } from './guard.ts';
@@ -21,8 +22,10 @@ import type { RebindOptions } from './nat.ts';
 import { Network } from './network.ts';
 import { SimAead } from './sim-aead.ts';
 import type { AeadFactory } from './sim-sys.ts';
+import { Stranger, type StrangerOptions } from './stranger.ts';
 import { Streams } from './streams.ts';
 import { DUE_ACT, DUE_ARRIVAL, DUE_DEPARTURE, DUE_SOURCE, EPOCH_UNIX_SECONDS } from './timeline.ts';
+import { tracer } from './trace.ts';
 import type { NetworkStats } from './transit.ts';
 import { Turns } from './turns.ts';
 
@@ -38,6 +41,8 @@ export interface WorldOptions {
   readonly link?: DirectionOptions;
   /** Cryptography. Default: the stand-in of the same layout (`SimAead`), since real ciphers take most of a run's time. */
   readonly openAead?: AeadFactory;
+  /** What becomes of packets by script, or recorded (`link/fates.ts`). Default: chance alone decides. */
+  readonly fates?: Fates;
   /** Real clocks, timers and `Math.random` throw in the game instead of being virtual. Default false. */
   readonly strict?: boolean;
 }
@@ -63,7 +68,7 @@ export class World {
   constructor(options: WorldOptions) {
     this.streams = new Streams(options.seed);
     this.seed = this.streams.seed;
-    this.#network = new Network(this.streams, options.link ?? {});
+    this.#network = new Network(this.streams, options.link ?? {}, options.fates ?? null);
     this.#turns = new Turns(this.#network);
     this.#openAead = options.openAead ?? ((slots, slotBytes) => new SimAead(slots, slotBytes));
     this.#guard = new Guard(
@@ -151,6 +156,20 @@ export class World {
    */
   rebind(host: SimHost, options: RebindOptions = {}): void {
     this.#network.rebind(host, options);
+  }
+
+  /**
+   * A stranger on every path from now on, at a host of its own (`stranger.ts`); with null it does only what a script says.
+   */
+  stranger(options: StrangerOptions | null): Stranger {
+    const made = new Stranger(this.#network.transit, this.streams, this.host('stranger'), options);
+    this.#network.transit.stranger = made;
+    return made;
+  }
+
+  /** Tells `print` of each event of the network from now on, in a line: time, place, index, what, bytes. */
+  trace(print: (line: string) => void): void {
+    this.#network.digest.watch = tracer(this.#network, print);
   }
 
   /**
