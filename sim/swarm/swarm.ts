@@ -75,6 +75,8 @@ export const SETTLED_WITHIN_MICROS = 5_000_000;
 /** After that for so long no packet with a payload leaves, but for the last acks. */
 const IDLE_MICROS = 1_000_000;
 const IDLE_PACKETS_MAX = 2;
+/** An idle client asks each 2 s whether it is heard; so long after it asked, it knows, and does not ask again yet. */
+const ANSWERED_MICROS = 500_000;
 /** Complaints that a report keeps: the first ones tell, the rest follow from them. */
 const COMPLAINTS_MAX = 20;
 /** What arrives malformed, refused or unreadable between two honest sides is our own fault. */
@@ -271,9 +273,15 @@ class SwarmRun {
         const packets = stats.packetsSent - before[i]![end]!;
         const side = end === 0 ? 'client' : 'server';
         if (packets > IDLE_PACKETS_MAX) this.complain(`${one.name}: the idle ${side} sent ${packets} packets`);
-        this.#checkEmpty(`${one.name}: the idle ${side}`, stats);
       });
     });
+    const asks = this.#connections.some((one) => one.ends().some(({ inFlightBytes }) => inFlightBytes > 0));
+    if (asks) await this.#pass(this.#world.now + ANSWERED_MICROS);
+    for (const one of this.#connections) {
+      for (const [end, stats] of one.ends().entries()) {
+        this.#checkEmpty(`${one.name}: the idle ${end === 0 ? 'client' : 'server'}`, stats);
+      }
+    }
   }
 
   #checkEmpty(whose: string, stats: ConnectionStats): void {
