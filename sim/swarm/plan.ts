@@ -59,8 +59,8 @@ const MILLI = 1_000;
 const TICK_RATES: readonly number[] = [0, 20, 30, 60];
 const ENDINGS: readonly Ending[] = ['stay', 'stay', 'close', 'drain', 'server drains'];
 
-/** Draws the plan of a seed. `secondsMax`: how long it may be until the network heals. */
-export function drawPlan(stream: Stream, secondsMax: number): SwarmPlan {
+/** Draws the plan of a seed. `secondsMax`: how long it may be until the network heals; `clients`: so many, and not one or two. */
+export function drawPlan(stream: Stream, secondsMax: number, clients?: number): SwarmPlan {
   const healsAt = 200 * MILLI + stream.below(Math.max(1, Math.round(secondsMax * 1_000_000)));
   const tickRateHz = TICK_RATES[stream.below(4)]!;
   const small = half(stream);
@@ -72,7 +72,7 @@ export function drawPlan(stream: Stream, secondsMax: number): SwarmPlan {
     windowBytes: SWARM_MESSAGE_BYTES_MAX * (small ? 2 : 8),
     healsAt,
     messagesMax: Number.POSITIVE_INFINITY,
-    clients: Array.from({ length: 1 + stream.below(2) }, () => drawClient(stream, healsAt)),
+    clients: Array.from({ length: clients ?? 1 + stream.below(2) }, () => drawClient(stream, healsAt)),
   };
 }
 

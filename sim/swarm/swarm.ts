@@ -28,6 +28,8 @@ export interface SwarmOptions {
   readonly seed: string | number;
   /** How long the network does its worst at most, beyond the first 200 ms. Default 0.5. */
   readonly secondsMax?: number;
+  /** So many clients. Default: one or two, as drawn. Not among what scripts keep. */
+  readonly clients?: number;
   /** What befalls the run in place of chance. Default: chance. */
   readonly faults?: readonly Fault[] | null;
   readonly limits?: SwarmLimits;
@@ -128,7 +130,8 @@ class SwarmRun {
       ...(plain ? {} : { fates: this.#fates }),
     });
     if (options.trace !== undefined) world.trace(options.trace);
-    const plan = limited(drawPlan(world.streams.stream('swarm/plan'), secondsMax), limits);
+    const drawn = drawPlan(world.streams.stream('swarm/plan'), secondsMax, options.clients);
+    const plan = limited(drawn, limits);
     this.#world = world;
     this.#plan = plan;
     this.#serverHost = world.host('server');
