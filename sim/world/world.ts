@@ -20,7 +20,7 @@ import { HOSTS_MAX, type HostOptions, SimHost } from './host.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
 import type { RebindOptions } from './nat.ts';
 import { Network } from './network.ts';
-import { SimAead } from './sim-aead.ts';
+import { sharedSimAeads } from './sim-aead.ts';
 import type { AeadFactory } from './sim-sys.ts';
 import { Stranger, type StrangerOptions } from './stranger.ts';
 import { Streams } from './streams.ts';
@@ -70,7 +70,7 @@ export class World {
     this.seed = this.streams.seed;
     this.#network = new Network(this.streams, options.link ?? {}, options.fates ?? null);
     this.#turns = new Turns(this.#network);
-    this.#openAead = options.openAead ?? ((slots, slotBytes) => new SimAead(slots, slotBytes));
+    this.#openAead = options.openAead ?? sharedSimAeads();
     this.#guard = new Guard(
       {
         timeline: this.#network.timeline,
@@ -185,21 +185,13 @@ export class World {
    * way still arrives. For a single way see `LinkDirection.cut`. Throws RangeError when a host is on both sides.
    */
   partition(a: readonly SimHost[], b: readonly SimHost[], oneWay = false): void {
-    for (const direction of this.#across(a, b, oneWay)) direction.cut();
+    for (const direction of across(this, a, b, oneWay)) direction.cut();
   }
 
   /** Undoes `partition`: of these hosts, or of all when none are given. */
   heal(a?: readonly SimHost[], b?: readonly SimHost[]): void {
-    const cut = a === undefined || b === undefined ? this.#network.transit.directions : this.#across(a, b, false);
+    const cut = a === undefined || b === undefined ? this.#network.transit.directions : across(this, a, b, false);
     for (const direction of cut) direction.mend();
-  }
-
-  #across(a: readonly SimHost[], b: readonly SimHost[], oneWay: boolean): LinkDirection[] {
-    for (const host of a) {
-      if (b.includes(host)) throw new RangeError(`partition: host '${host.name}' is on both sides`);
-    }
-    const ways = a.flatMap((from) => b.map((to) => [this.direction(from, to), this.direction(to, from)]));
-    return oneWay ? ways.map((way) => way[0]!) : ways.flat();
   }
 
   /**
@@ -363,4 +355,13 @@ export class World {
   #fail(error: unknown): void {
     this.#failure ??= { error };
   }
+}
+
+/** The directions between the hosts of `a` and those of `b`. */
+function across(world: World, a: readonly SimHost[], b: readonly SimHost[], oneWay: boolean): LinkDirection[] {
+  for (const host of a) {
+    if (b.includes(host)) throw new RangeError(`partition: host '${host.name}' is on both sides`);
+  }
+  const ways = a.flatMap((from) => b.map((to) => [world.direction(from, to), world.direction(to, from)]));
+  return oneWay ? ways.map((way) => way[0]!) : ways.flat();
 }
