@@ -17,6 +17,15 @@ export type { Chance } from './link/chance.ts';
 export type { CorruptKind } from './link/corrupt.ts';
 export type { JitterShape } from './link/delay.ts';
 export type { DirectionOptions } from './link/direction-options.ts';
+export { type DirectionFates, Fates, type FatesOptions } from './link/fates.ts';
+export {
+  type Fault,
+  FaultTextError,
+  faultText,
+  type PacketFault,
+  parseFaults,
+  type RebindFault,
+} from './link/fault.ts';
 export type { DirectionStats, LinkDirection } from './link/link.ts';
 export type { BurstLoss, ChainLoss, LossModel } from './link/loss.ts';
 export type { ListLoss, TraceLoss } from './link/loss-by-list.ts';
@@ -50,6 +59,7 @@ export type { DatagramEvent, DatagramObserver } from './world/observer.ts';
 export { SimAead } from './world/sim-aead.ts';
 export type { AeadFactory, SimSys } from './world/sim-sys.ts';
 export type { FaultSpan, SendError } from './world/socket-faults.ts';
+export type { Stranger, StrangerOptions } from './world/stranger.ts';
 export type { Stream, Streams } from './world/streams.ts';
 export type { NetworkStats } from './world/transit.ts';
 export { World, type WorldOptions } from './world/world.ts';

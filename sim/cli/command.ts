@@ -14,6 +14,12 @@ export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 const EXIT_MACHINE = 3;
 
+/**
+ * Whether a promise that is rejected unheard ends the command. Not once a run of the swarm has failed: the run is given up, and
+ * promises of its hosts with it.
+ */
+export const rejections: { areFatal: boolean } = { areFatal: true };
+
 /** Reads a whole number. */
 export function whole(min: number, max: number): (text: string) => number {
   return (text) => {

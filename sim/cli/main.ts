@@ -6,14 +6,16 @@
  */
 
 import { Command } from 'commander';
-import { EXIT_USAGE, fail } from './command.ts';
+import { EXIT_USAGE, fail, rejections } from './command.ts';
 import { compareCommand } from './compare.ts';
 import { dissectorCommand } from './dissector.ts';
 import { presetsCommand } from './presets.ts';
 import { proxyCommand } from './proxy.ts';
+import { replayCommand } from './replay.ts';
 import { reportCommand } from './report.ts';
 import { runCommand } from './run.ts';
 import { selftestCommand } from './selftest.ts';
+import { shrinkCommand } from './shrink.ts';
 import { swarmCommand } from './swarm.ts';
 import { sweepCommand } from './sweep.ts';
 
@@ -24,6 +26,8 @@ for (const command of [
   compareCommand,
   reportCommand,
   swarmCommand,
+  replayCommand,
+  shrinkCommand,
   selftestCommand,
   presetsCommand,
   proxyCommand,
@@ -38,6 +42,7 @@ for (const command of [program, ...program.commands]) {
 
 // A promise of the game that nobody awaits: the run is over, as it would be in production.
 process.on('unhandledRejection', (error) => {
+  if (!rejections.areFatal) return;
   fail(error);
   process.exit();
 });

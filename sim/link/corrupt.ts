@@ -13,6 +13,7 @@ import {
   LANE_CORRUPT_KIND,
   thresholdOf,
 } from './chance.ts';
+import type { DirectionFates } from './fates.ts';
 import { checkProbability } from './option-checks.ts';
 
 /** What is done to a datagram. */
@@ -46,6 +47,7 @@ export class Corrupt {
   /** The last packet that was damaged otherwise, as it was before. */
   #kept: Uint8Array = new Uint8Array(0);
   #keptLength = 0;
+  #fates: DirectionFates | null = null;
 
   constructor(chance: Chance) {
     this.#chance = chance;
@@ -55,11 +57,21 @@ export class Corrupt {
   configure(probability: number, kinds: readonly CorruptKind[]): void {
     this.#threshold = thresholdOf(probability);
     this.#kinds = Uint8Array.from(kinds, (kind) => CORRUPT_KINDS.indexOf(kind));
-    if (probability > 0 && this.#kept.length === 0) this.#kept = new Uint8Array(KEPT_BYTES);
+  }
+
+  /** As `LinkDirection.follow`, which calls it. */
+  follow(fates: DirectionFates | null): void {
+    this.#fates = fates;
   }
 
   /** What happens to packet `index`: INTACT for most. */
   kind(index: number): number {
+    const fates = this.#fates;
+    if (fates === null) return this.#drawn(index);
+    return fates.damage(index, fates.replaces ? INTACT : this.#drawn(index));
+  }
+
+  #drawn(index: number): number {
     if (this.#threshold === 0 || !this.#chance.happens(index, LANE_CORRUPT, this.#threshold)) return INTACT;
     return this.#kinds[this.#chance.below(index, LANE_CORRUPT_KIND, this.#kinds.length)]!;
   }
@@ -81,6 +93,7 @@ export class Corrupt {
   }
 
   #keep(bytes: DataView, offset: number, length: number): void {
+    if (this.#kept.length === 0) this.#kept = new Uint8Array(KEPT_BYTES);
     this.#keptLength = Math.min(length, KEPT_BYTES);
     for (let i = 0; i < this.#keptLength; i++) this.#kept[i] = bytes.getUint8(offset + i);
   }

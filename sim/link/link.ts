@@ -19,7 +19,8 @@ import { Chance } from './chance.ts';
 import { CORRUPT_KINDS, Corrupt } from './corrupt.ts';
 import { Delay } from './delay.ts';
 import { checkDirection, type DirectionOptions, MTU_BYTES_MAX, REORDER_MICROS } from './direction-options.ts';
-import { Duplicate } from './duplicate.ts';
+import { Duplicate, NO_COPY } from './duplicate.ts';
+import type { DirectionFates } from './fates.ts';
 import { Loss } from './loss.ts';
 import { Policer } from './policer.ts';
 import { Reorder } from './reorder.ts';
@@ -102,6 +103,8 @@ export class LinkDirection {
   /** Its own queue, from the first rate on that it is given. */
   #own: Bottleneck | null = null;
   #shared: Bottleneck | null = null;
+  /** Says or records what becomes of packets; null, as nearly always: chance alone decides. */
+  #fates: DirectionFates | null = null;
 
   constructor(name: string, number: number, streams: Streams, options: DirectionOptions) {
     this.name = name;
@@ -175,6 +178,12 @@ export class LinkDirection {
     return this.#isHolding;
   }
 
+  /** From now on `fates` has the last word on what becomes of packets (`fates.ts`); null: chance has. Outlives `configure`. */
+  follow(fates: DirectionFates | null): void {
+    this.#fates = fates;
+    this.corrupt.follow(fates);
+  }
+
   /** What packets have to pass first: the shared bottleneck, or the direction's own; null when there is no limit. */
   get bottleneck(): Bottleneck | null {
     if (this.#shared !== null) return this.#shared;
@@ -228,16 +237,27 @@ export class LinkDirection {
 
   /** Packet `index` has the bottleneck, if any, behind it at `now`: when it arrives, or LOST. In the order of indices. */
   cross(index: number, now: Micros): Micros {
-    if (this.#loss.loses(index, now)) {
-      this.stats.lost++;
-      return LOST;
-    }
+    const arrival = this.#fates === null ? this.#drawn(index, now) : this.#decided(this.#fates, index, now);
+    if (arrival === LOST) this.stats.lost++;
+    return arrival;
+  }
+
+  #drawn(index: number, now: Micros): Micros {
+    if (this.#loss.loses(index, now)) return LOST;
     return this.#delay.arrival(index, now) + this.#reorder.holdMicros(index);
+  }
+
+  /** Chance is asked also where a script decides, so that the packets after this one meet what they would have met. */
+  #decided(fates: DirectionFates, index: number, now: Micros): Micros {
+    const { latencyMicros } = this.#delay;
+    return fates.arrival(index, now, latencyMicros, fates.replaces ? now + latencyMicros : this.#drawn(index, now));
   }
 
   /** How long after packet `index`, which was not lost, a copy of it arrives; NO_COPY when there is none. */
   copyExtraMicros(index: number): Micros {
-    return this.#duplicate.extraMicros(index);
+    const fates = this.#fates;
+    if (fates === null) return this.#duplicate.extraMicros(index);
+    return fates.copyExtra(index, fates.replaces ? NO_COPY : this.#duplicate.extraMicros(index));
   }
 
   /** The delay of packet `index` by latency and jitter, whether it is lost or not. */

@@ -11,6 +11,7 @@ import type { SimHost } from '../world/host.ts';
 import type { World } from '../world/world.ts';
 import type { Complain } from './ledger.ts';
 import type { ClientPlan, SwarmPlan } from './plan.ts';
+import type { Sights } from './sights.ts';
 import { type Speaker, SWARM_DECLARATIONS, type SwarmChannels, Talk } from './talk.ts';
 
 /** Longer than the swarm waits for anything. */
@@ -26,6 +27,7 @@ export class SwarmConnection {
   client: Client<SwarmChannels> | null = null;
   readonly #world: World;
   readonly #plan: SwarmPlan & ClientPlan;
+  readonly #sights: Sights;
   readonly #complain: Complain;
   #peer: Peer<SwarmChannels> | null = null;
   #ended = 0;
@@ -41,12 +43,14 @@ export class SwarmConnection {
     plan: SwarmPlan & ClientPlan,
     index: number,
     server: { readonly address: string; readonly key: Uint8Array },
+    sights: Sights,
     complain: Complain,
   ) {
     this.host = host;
     this.name = host.name;
     this.#world = world;
     this.#plan = plan;
+    this.#sights = sights;
     this.#complain = complain;
     const talk = (name: 'toServer' | 'toClient', number: number): Talk =>
       new Talk(
@@ -54,6 +58,8 @@ export class SwarmConnection {
         world.streams.stream(`swarm/${host.name}/${name}`),
         number,
         `${host.name} ${name}`,
+        plan.messagesMax,
+        sights,
         complain,
       );
     this.toServer = talk('toServer', index * 2);
@@ -76,6 +82,8 @@ export class SwarmConnection {
 
   ended(side: string, reason: DisconnectReason): void {
     this.#ended++;
+    this.#sights.see('a connection closed with its network at its worst behind it', this.#plan.ending === 'close');
+    this.#sights.see('a connection drained', this.#plan.ending === 'drain');
     if (!this.#isToLeave || reason.code !== 'closed') {
       this.#complain(`${this.name}: the connection ended on the ${side}: ${reason.code} ${reason.text}`);
     }
@@ -84,17 +92,24 @@ export class SwarmConnection {
   /** Its address has changed. */
   rebound(): void {
     this.#isLost = true;
+    const bytes = this.ends().reduce((sum, stats) => sum + stats.inFlightBytes, 0);
+    this.#sights.see('an address changed with bytes in flight', bytes > 0);
   }
 
   /** The server has found it at another address. */
   moved(): void {
     this.#isLost = false;
+    this.#sights.see('a player found at a new address');
     if (this.#isToLeave) this.#leave();
   }
 
   /** Nothing more is said from now on, and who is to leave leaves. */
   heal(): void {
     this.#healed = true;
+    for (const stats of this.ends()) {
+      this.#sights.end(stats);
+      this.#sights.see('messages waiting when the network heals', stats.waitingMessages > 0);
+    }
     if (this.#plan.ending === 'stay' || !this.isConnected) return;
     this.#isToLeave = true;
     // A goodbye carries no id, and what is said to the old address is not heard: who is lost leaves once the server has found it.

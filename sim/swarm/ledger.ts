@@ -61,9 +61,15 @@ export class Ledger {
     this.sent++;
   }
 
-  /** A message arrived. */
-  take(bytes: Uint8Array, tag: number | undefined): undefined {
+  /** A message arrived. Whether a later one was there before it. */
+  take(bytes: Uint8Array, tag: number | undefined): boolean {
     const number = bytes.length >= HEAD_BYTES ? numberIn(bytes) : this.#next();
+    const overtaken = number < this.sent && (this.#newest.get(this.#keyOf(number)) ?? -1) > number;
+    this.#check(number, bytes, tag);
+    return overtaken;
+  }
+
+  #check(number: number, bytes: Uint8Array, tag: number | undefined): undefined {
     if (number >= this.sent) return this.#say(number, 'arrived and was never sent');
     if (this.#times[number]!++ > 0) return this.#say(number, 'arrived twice');
     this.arrived++;

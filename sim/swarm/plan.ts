@@ -4,7 +4,9 @@ import type { WakePolicy } from '../../engine/drive.ts';
 import type { Micros } from '../../sys/api.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import type { LossModel } from '../link/loss.ts';
+import type { StrangerOptions } from '../world/stranger.ts';
 import type { Stream } from '../world/streams.ts';
+import type { SwarmLimits } from './script.ts';
 
 /** How a client leaves once the network has healed; the others stay. */
 export type Ending = 'stay' | 'close' | 'drain' | 'server drains';
@@ -43,18 +45,22 @@ export interface SwarmPlan {
   readonly backlogBytesMax: number;
   readonly windowBytes: number;
   readonly healsAt: Micros;
+  /** Messages that each side says to the other at most. */
+  readonly messagesMax: number;
   readonly clients: readonly ClientPlan[];
 }
 
 /** Longest message of the swarm, and so the least that a window must hold. */
 export const SWARM_MESSAGE_BYTES_MAX = 32_768;
 export const SWARM_CHANNELS = 8;
+/** A netcode request: its token is not yet spent, and binds whoever is first with it. Stolen on its way it locks its owner out. */
+const REQUEST_BYTES = 1_078;
 const MILLI = 1_000;
 const TICK_RATES: readonly number[] = [0, 20, 30, 60];
 const ENDINGS: readonly Ending[] = ['stay', 'stay', 'close', 'drain', 'server drains'];
 
-/** Draws the plan of a seed. `secondsMax`: how long it may be until the network heals. */
-export function drawPlan(stream: Stream, secondsMax: number): SwarmPlan {
+/** Draws the plan of a seed. `secondsMax`: how long it may be until the network heals; `clients`: so many, and not one or two. */
+export function drawPlan(stream: Stream, secondsMax: number, clients?: number): SwarmPlan {
   const healsAt = 200 * MILLI + stream.below(Math.max(1, Math.round(secondsMax * 1_000_000)));
   const tickRateHz = TICK_RATES[stream.below(4)]!;
   const small = half(stream);
@@ -65,7 +71,31 @@ export function drawPlan(stream: Stream, secondsMax: number): SwarmPlan {
     backlogBytesMax: half(stream) ? 40_000 + stream.below(200_000) : 4 << 20,
     windowBytes: SWARM_MESSAGE_BYTES_MAX * (small ? 2 : 8),
     healsAt,
-    clients: Array.from({ length: 1 + stream.below(2) }, () => drawClient(stream, healsAt)),
+    messagesMax: Number.POSITIVE_INFINITY,
+    clients: Array.from({ length: clients ?? 1 + stream.below(2) }, () => drawClient(stream, healsAt)),
+  };
+}
+
+/** The same plan, and less of it. */
+export function limited(plan: SwarmPlan, { healsAt, messages, clients }: SwarmLimits): SwarmPlan {
+  return {
+    ...plan,
+    healsAt: Math.min(plan.healsAt, healsAt ?? plan.healsAt),
+    messagesMax: messages ?? plan.messagesMax,
+    clients: plan.clients.slice(0, clients ?? plan.clients.length),
+  };
+}
+
+/** Who listens and sends copies; half of the seeds have nobody. */
+export function drawStranger(stream: Stream): StrangerOptions | null {
+  if (half(stream)) return null;
+  return {
+    replay: (1 + stream.below(half(stream) ? 30 : 300)) / 1000,
+    copiesMax: 1 + stream.below(4),
+    damaged: half(stream) ? stream.below(100) / 100 : 0,
+    elsewhere: half(stream) ? stream.below(100) / 100 : 0,
+    notElsewhereBytes: REQUEST_BYTES,
+    soonMicros: 1 + stream.below(100 * MILLI),
   };
 }
 

@@ -9,17 +9,38 @@
 import type { Server } from '../../engine/server.ts';
 import { type Micros, NEVER } from '../../sys/api.ts';
 import type { ConnectionStats } from '../../transport/connection-stats.ts';
+import type { DirectionOptions } from '../link/direction-options.ts';
+import { Fates } from '../link/fates.ts';
+import type { Fault } from '../link/fault.ts';
 import { openEngine } from '../world/engine-host.ts';
 import type { SimHost } from '../world/host.ts';
+import type { Stranger } from '../world/stranger.ts';
 import { World } from '../world/world.ts';
 import { SwarmConnection } from './connection.ts';
-import { drawPlan, healed, type SwarmPlan } from './plan.ts';
+import { Nonces } from './nonces.ts';
+import { type ClientPlan, drawPlan, drawStranger, healed, limited, type SwarmPlan } from './plan.ts';
+import { ROGUE_ID, Rogue } from './rogue.ts';
+import { SECONDS_BY_DEFAULT, type SwarmLimits } from './script.ts';
+import { type Sight, Sights } from './sights.ts';
 import { SWARM_DECLARATIONS, type SwarmChannels } from './talk.ts';
 
 export interface SwarmOptions {
   readonly seed: string | number;
   /** How long the network does its worst at most, beyond the first 200 ms. Default 0.5. */
   readonly secondsMax?: number;
+  /** So many clients. Default: one or two, as drawn. Not among what scripts keep. */
+  readonly clients?: number;
+  /** What befalls the run in place of chance. Default: chance. */
+  readonly faults?: readonly Fault[] | null;
+  readonly limits?: SwarmLimits;
+  /** Lists the faults (`SwarmReport.faults`). Default false. */
+  readonly record?: boolean;
+  /** World time at which to stop, with the promises that only the end can break left open. Default: the end. */
+  readonly untilMicros?: Micros;
+  /** Asked after each complaint: true stops the run, whose report then has no more than has been seen. */
+  readonly isEnough?: (complaint: string) => boolean;
+  /** Told of each event of the network in a line. */
+  readonly trace?: (line: string) => void;
 }
 
 /** What a run did. */
@@ -33,9 +54,18 @@ export interface SwarmReport {
   readonly virtualMicros: Micros;
   /** Broken promises, in sentences; none: all is well. */
   readonly complaints: readonly string[];
+  /** World time of the first of them; NEVER. */
+  readonly firstComplaintAt: Micros;
+  /** What befell it, when that was asked for. */
+  readonly faults: readonly Fault[];
+  /** Of the faults that were given, those that befell something. */
+  readonly met: ReadonlySet<Fault>;
+  readonly sights: readonly Sight[];
 }
 
 const PORT = 40_000;
+/** One seed in so many has a rogue among its clients. */
+const ROGUE_ONE_IN = 4;
 /** The private key of every run. */
 const KEY: Uint8Array = new Uint8Array(32).fill(7);
 const STEP_MICROS = 50_000;
@@ -47,43 +77,61 @@ export const SETTLED_WITHIN_MICROS = 5_000_000;
 /** After that for so long no packet with a payload leaves, but for the last acks. */
 const IDLE_MICROS = 1_000_000;
 const IDLE_PACKETS_MAX = 2;
+/** An idle client asks each 2 s whether it is heard; so long after it asked, it knows, and does not ask again yet. */
+const ANSWERED_MICROS = 500_000;
 /** Complaints that a report keeps: the first ones tell, the rest follow from them. */
 const COMPLAINTS_MAX = 20;
 /** What arrives malformed, refused or unreadable between two honest sides is our own fault. */
 const FAULTS: readonly string[] = ['malformedPayloads', 'undecodable', 'extensions'];
 
+/** Ends a run early, on request. */
+class Stopped extends Error {}
+
 /** Runs one seed. Resolves also when promises were broken: the report says which. */
-export async function runSwarm({ seed, secondsMax = 0.5 }: SwarmOptions): Promise<SwarmReport> {
-  const world = new World({ seed });
-  const plan = drawPlan(world.streams.stream('swarm/plan'), secondsMax);
-  const run = new SwarmRun(world, plan);
+export async function runSwarm(options: SwarmOptions): Promise<SwarmReport> {
+  const run = new SwarmRun(options);
   try {
     await run.play();
   } catch (error) {
-    run.complain(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    if (!(error instanceof Stopped))
+      run.complain(error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
-  const talks = run.connections.flatMap((one) => [one.toServer, one.toClient]);
-  return {
-    seed: world.seed,
-    digest: world.digest(),
-    sent: talks.reduce((sum, talk) => sum + talk.sent, 0),
-    arrived: talks.reduce((sum, talk) => sum + talk.arrived, 0),
-    settledAfterMicros: run.settledAfterMicros,
-    virtualMicros: world.now,
-    complaints: run.complaints,
-  };
+  return run.report();
 }
 
 class SwarmRun {
-  readonly complaints: string[] = [];
-  readonly connections: SwarmConnection[] = [];
-  settledAfterMicros: Micros = NEVER;
+  readonly #complaints: string[] = [];
+  readonly #connections: SwarmConnection[] = [];
+  readonly #sights: Sights = new Sights();
+  readonly #options: SwarmOptions;
+  readonly #fates: Fates;
   readonly #world: World;
   readonly #plan: SwarmPlan;
   readonly #serverHost: SimHost;
+  readonly #stranger: Stranger;
+  readonly #metRebinds: Set<Fault> = new Set();
+  readonly #rogue: Rogue | null;
+  #rogueIsIn = false;
+  readonly #isHostile: boolean;
+  #settledAfterMicros: Micros = NEVER;
+  #firstComplaintAt: Micros = NEVER;
+  #isStopped = false;
   #server: Server<SwarmChannels> | null = null;
 
-  constructor(world: World, plan: SwarmPlan) {
+  constructor(options: SwarmOptions) {
+    const { seed, secondsMax = SECONDS_BY_DEFAULT, faults = null, record = false, limits = {} } = options;
+    this.#options = options;
+    this.#fates = new Fates({ script: faults ?? [], replaces: faults !== null, record });
+    const nonces = new Nonces((text) => this.complain(text));
+    const plain = faults === null && !record;
+    const world = new World({
+      seed,
+      openAead: (slots, slotBytes) => nonces.openAead(slots, slotBytes),
+      ...(plain ? {} : { fates: this.#fates }),
+    });
+    if (options.trace !== undefined) world.trace(options.trace);
+    const drawn = drawPlan(world.streams.stream('swarm/plan'), secondsMax, options.clients);
+    const plan = limited(drawn, limits);
     this.#world = world;
     this.#plan = plan;
     this.#serverHost = world.host('server');
@@ -92,74 +140,151 @@ class SwarmRun {
     plan.clients.forEach((client, index) => {
       const host = world.host(`client-${index}`);
       world.link(host, this.#serverHost, client.up, client.down);
-      this.connections.push(
-        new SwarmConnection(world, host, { ...plan, ...client }, index, server, (text) => this.complain(text)),
-      );
+      const all = { ...plan, ...client };
+      const complain = (text: string): undefined => this.complain(text);
+      this.#connections.push(new SwarmConnection(world, host, all, index, server, this.#sights, complain));
     });
+    const hostility = drawStranger(world.streams.stream('swarm/stranger'));
+    this.#stranger = world.stranger(hostility);
+    const rogueStream = world.streams.stream('swarm/rogue');
+    this.#rogue = rogueStream.below(ROGUE_ONE_IN) === 0 ? new Rogue(rogueStream) : null;
+    this.#rogue?.start(world, server, plan.healsAt);
+    const isStrange =
+      faults === null ? hostility !== null : faults.some(({ kind }) => kind === 'replay' || kind === 'corrupt');
+    this.#isHostile = isStrange || this.#rogue !== null;
   }
 
   complain(text: string): undefined {
-    if (this.complaints.length < COMPLAINTS_MAX) this.complaints.push(text);
+    if (this.#isStopped) return;
+    if (this.#complaints.length < COMPLAINTS_MAX) this.#complaints.push(text);
+    if (this.#firstComplaintAt === NEVER) this.#firstComplaintAt = this.#world.now;
+    if (this.#options.isEnough?.(text) === true) this.#isStopped = true;
+  }
+
+  report(): SwarmReport {
+    const talks = this.#connections.flatMap((one) => [one.toServer, one.toClient]);
+    this.#sights.network(this.#world.stats);
+    return {
+      seed: this.#world.seed,
+      digest: this.#world.digest(),
+      sent: talks.reduce((sum, talk) => sum + talk.sent, 0),
+      arrived: talks.reduce((sum, talk) => sum + talk.arrived, 0),
+      settledAfterMicros: this.#settledAfterMicros,
+      virtualMicros: this.#world.now,
+      complaints: this.#complaints,
+      firstComplaintAt: this.#firstComplaintAt,
+      faults: this.#fates.recorded,
+      met: new Set([...this.#fates.met, ...this.#metRebinds]),
+      sights: this.#sights.seen,
+    };
   }
 
   async play(): Promise<void> {
-    for (const rebinding of this.#rebindings()) {
-      await this.#world.run({ untilMicros: rebinding.at });
-      if (!rebinding.one.canRebind) continue; // a new address would be the end, also of an attempt to connect
-      rebinding.one.rebound();
-      this.#world.rebind(rebinding.one.host, { address: rebinding.address });
+    for (const { at, host, address, fault } of this.#rebindings()) {
+      await this.#pass(at);
+      const one = this.#connections.find(({ name }) => name === host);
+      if (one?.canRebind !== true) continue; // a new address would be the end, also of an attempt to connect
+      if (fault !== null) this.#metRebinds.add(fault);
+      one.rebound();
+      this.#world.rebind(one.host, { address });
     }
-    await this.#world.run({ untilMicros: this.#plan.healsAt });
+    await this.#pass(this.#plan.healsAt);
     this.#heal();
     await this.#settle();
     await this.#beIdle();
-    for (const one of this.connections) one.close();
+    for (const one of this.#connections) one.close();
+    if (this.#rogueIsIn && this.#rogue!.hasLied) {
+      this.complain('a peer that acknowledged what was never sent is still connected');
+    }
     this.#countFaults();
   }
 
+  /** Lets time pass up to `until`, or ends the run when that has been asked for. */
+  async #pass(until: Micros): Promise<void> {
+    const { untilMicros = NEVER } = this.#options;
+    await this.#world.run({ untilMicros: Math.min(until, untilMicros), stopWhen: () => this.#isStopped });
+    if (this.#isStopped || until > untilMicros) throw new Stopped();
+  }
+
   /** Those during the bad time, in order. */
-  #rebindings(): readonly { readonly at: Micros; readonly one: SwarmConnection; readonly address: boolean }[] {
-    return this.#plan.clients
-      .map((client, i) => ({
-        at: client.rebindAt ?? NEVER,
-        one: this.connections[i]!,
-        address: client.rebindAddress,
-      }))
+  #rebindings(): readonly { at: Micros; host: string; address: boolean; fault: Fault | null }[] {
+    const scripted = this.#fates.hostFaults.flatMap((fault) =>
+      fault.kind === 'rebind' ? [{ at: fault.at, host: fault.host, address: fault.address, fault }] : [],
+    );
+    const drawn = this.#plan.clients.map((client, i) => ({
+      at: client.rebindAt ?? NEVER,
+      host: this.#connections[i]!.name,
+      address: client.rebindAddress,
+      fault: null,
+    }));
+    return (this.#fates.replaces ? scripted : drawn)
       .filter(({ at }) => at < this.#plan.healsAt)
       .sort((a, b) => a.at - b.at);
   }
 
   #heal(): void {
+    this.#stranger.stop();
     this.#plan.clients.forEach((client, i) => {
-      const one = this.connections[i]!;
+      const one = this.#connections[i]!;
+      this.#checkRoundTrips(one, this.#shortest(one.name, client));
       this.#world.link(one.host, this.#serverHost, healed(client.up), healed(client.down));
       one.heal();
+    });
+  }
+
+  /** The least time that a packet and its answer can take. */
+  #shortest(name: string, { up, down }: ClientPlan): Micros {
+    const ways: readonly [string, DirectionOptions][] = [
+      [`${name}>server`, up],
+      [`server>${name}`, down],
+    ];
+    return ways.reduce((sum, [direction, { latencyMicros = 0, jitterMicros = 0 }]) => {
+      const early = this.#fates.replaces ? -this.#fates.earliest(direction) : jitterMicros;
+      return sum + latencyMicros - early;
+    }, 0);
+  }
+
+  /** Nobody measures less than the path takes; where a stranger's copies are faster than the originals, anything goes. */
+  #checkRoundTrips(one: SwarmConnection, shortest: Micros): void {
+    if (this.#isHostile) return;
+    one.ends().forEach((stats, end) => {
+      if (!stats.rttIsMeasured || stats.rttMinMicros >= shortest) return;
+      const side = end === 0 ? 'client' : 'server';
+      this.complain(
+        `${one.name}: the ${side} measured a round trip of ${stats.rttMinMicros} us where it takes ${shortest} us`,
+      );
     });
   }
 
   async #settle(): Promise<void> {
     const { healsAt } = this.#plan;
     for (let at = healsAt; at < healsAt + SETTLED_WITHIN_MICROS; at += STEP_MICROS) {
-      await this.#world.run({ untilMicros: at });
-      if (!this.connections.every((one) => one.isSettled)) continue;
-      this.settledAfterMicros = this.#world.now - healsAt;
+      await this.#pass(at);
+      if (!this.#connections.every((one) => one.isSettled)) continue;
+      this.#settledAfterMicros = this.#world.now - healsAt;
       return;
     }
-    for (const one of this.connections) if (!one.isSettled) this.complain(`${one.describe()} is not settled in time`);
+    for (const one of this.#connections) if (!one.isSettled) this.complain(`${one.describe()} is not settled in time`);
   }
 
   async #beIdle(): Promise<void> {
-    await this.#world.run({ untilMicros: this.#world.now + STEP_MICROS * 4 });
-    const before = this.connections.map((one) => one.ends().map((stats) => stats.packetsSent));
-    await this.#world.run({ untilMicros: this.#world.now + IDLE_MICROS });
-    this.connections.forEach((one, i) => {
+    await this.#pass(this.#world.now + STEP_MICROS * 4);
+    const before = this.#connections.map((one) => one.ends().map((stats) => stats.packetsSent));
+    await this.#pass(this.#world.now + IDLE_MICROS);
+    this.#connections.forEach((one, i) => {
       one.ends().forEach((stats, end) => {
         const packets = stats.packetsSent - before[i]![end]!;
         const side = end === 0 ? 'client' : 'server';
         if (packets > IDLE_PACKETS_MAX) this.complain(`${one.name}: the idle ${side} sent ${packets} packets`);
-        this.#checkEmpty(`${one.name}: the idle ${side}`, stats);
       });
     });
+    const asks = this.#connections.some((one) => one.ends().some(({ inFlightBytes }) => inFlightBytes > 0));
+    if (asks) await this.#pass(this.#world.now + ANSWERED_MICROS);
+    for (const one of this.#connections) {
+      for (const [end, stats] of one.ends().entries()) {
+        this.#checkEmpty(`${one.name}: the idle ${end === 0 ? 'client' : 'server'}`, stats);
+      }
+    }
   }
 
   #checkEmpty(whose: string, stats: ConnectionStats): void {
@@ -172,8 +297,11 @@ class SwarmRun {
   }
 
   #countFaults(): void {
-    const drops = [this.#server?.drops, ...this.connections.map((one) => one.client?.drops)];
+    const drops = [this.#server?.drops, ...this.#connections.map((one) => one.client?.drops)];
     for (const one of drops) {
+      if (one !== undefined) this.#sights.drops(one);
+      // What a stranger has damaged may look like anything, and is dropped: that is not our fault.
+      if (this.#isHostile) continue;
       for (const fault of FAULTS) if ((one?.[fault] ?? 0) > 0) this.complain(`${one![fault]} ${fault}`);
     }
   }
@@ -196,16 +324,26 @@ class SwarmRun {
         windowBytes,
       });
       this.#server = server;
-      const of = (clientId: bigint): SwarmConnection => this.connections[Number(clientId) - 1]!;
-      server.on('connect', (peer) => of(peer.clientId).connected(peer, engine));
-      server.on('disconnect', (peer, reason) => of(peer.clientId).ended('server', reason));
-      server.on('path', (peer) => of(peer.clientId).moved());
+      // Nobody for the rogue, whom nothing is promised.
+      const of = (clientId: bigint): SwarmConnection | undefined => this.#connections[Number(clientId) - 1];
+      server.on('connect', (peer) => {
+        if (peer.clientId === ROGUE_ID) this.#rogueIsIn = true;
+        of(peer.clientId)?.connected(peer, engine);
+      });
+      server.on('disconnect', (peer, reason) => {
+        if (peer.clientId === ROGUE_ID) {
+          this.#rogueIsIn = false;
+          this.#sights.see('a rogue cut off', reason.code === 'protocol');
+        }
+        of(peer.clientId)?.ended('server', reason);
+      });
+      server.on('path', (peer) => of(peer.clientId)?.moved());
       server.on('message', (peer, channel, message, tag) =>
-        of(peer.clientId).toServer.hear(channel, message.copy(), tag),
+        of(peer.clientId)?.toServer.hear(channel, message.copy(), tag),
       );
-      server.on('receipt', (peer, receipt, fate) => of(peer.clientId).toClient.receipt(receipt, fate));
+      server.on('receipt', (peer, receipt, fate) => of(peer.clientId)?.toClient.receipt(receipt, fate));
       server.on('tick', () => {
-        for (const peer of server.peers) of(peer.clientId).serverTick();
+        for (const peer of server.peers) of(peer.clientId)?.serverTick();
       });
     });
   }

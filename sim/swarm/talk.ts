@@ -14,6 +14,7 @@ import {
 import type { Stream } from '../world/streams.ts';
 import { type Complain, HEAD_BYTES, Ledger, laneOfReceipt } from './ledger.ts';
 import { SWARM_CHANNELS, SWARM_MESSAGE_BYTES_MAX, type TalkPlan } from './plan.ts';
+import type { Sights } from './sights.ts';
 
 const MAX = { messageBytesMax: SWARM_MESSAGE_BYTES_MAX };
 const KEYS = 8;
@@ -58,11 +59,23 @@ export class Talk {
   readonly #plan: TalkPlan;
   readonly #stream: Stream;
   readonly #shareSum: number;
+  readonly #messagesMax: number;
+  readonly #sights: Sights;
   #tick = 0;
 
   /** @param number of this direction in its world: receipts and contents are told apart by it */
-  constructor(plan: TalkPlan, stream: Stream, number: number, where: string, complain: Complain) {
+  constructor(
+    plan: TalkPlan,
+    stream: Stream,
+    number: number,
+    where: string,
+    messagesMax: number,
+    sights: Sights,
+    complain: Complain,
+  ) {
     this.#plan = plan;
+    this.#messagesMax = messagesMax;
+    this.#sights = sights;
     this.#stream = stream;
     this.#shareSum = plan.shares.reduce((sum, share) => sum + share, 0);
     this.ledgers = NAMES.map(
@@ -84,16 +97,18 @@ export class Talk {
 
   /** Says some messages, or nothing. */
   speak(speaker: Speaker): void {
-    if (this.#shareSum === 0) return;
+    if (this.#shareSum === 0 || this.sent >= this.#messagesMax) return;
     const count = this.#stream.below(this.#plan.atOnceMax + 1);
     for (let i = 0; i < count; i++) this.#say(speaker, this.ledgers[this.#drawChannel()]!);
   }
 
   hear(channel: string, bytes: Uint8Array, tag: number | undefined): void {
-    this.ledgers[NAMES.indexOf(channel as keyof SwarmChannels)]!.take(bytes, tag);
+    const overtaken = this.ledgers[NAMES.indexOf(channel as keyof SwarmChannels)]!.take(bytes, tag);
+    this.#sights.arrived(bytes.length, overtaken);
   }
 
   receipt(receipt: number, fate: string): void {
+    this.#sights.receipt(fate);
     const { lane, number } = laneOfReceipt(receipt);
     this.ledgers.find((ledger) => ledger.lane === lane)?.receipt(number, fate);
   }
@@ -114,6 +129,7 @@ export class Talk {
       ...(ledger.kind === 'latestState' ? { key: tag } : {}),
       ...(ledger.kind === 'tickInput' ? { tick: tag } : {}),
     });
+    this.#sights.see('a full backlog', answer === 'backlog-full');
     if (answer !== 'queued') return;
     ledger.queued(length, tag, ttl, receipt);
     if (ledger.kind === 'tickInput') this.#tick = tag + 1;

@@ -140,6 +140,12 @@ export class DatagramPool {
     this.hash[id] = copyAndHash(arena, offset, arena, offset, lengthBytes);
   }
 
+  /** Puts `address`, canonical and with a port of 0, in place of the source's; the port stays. */
+  sendFrom(id: number, address: Uint8Array): void {
+    const at = id * 2 * ADDRESS_BYTES;
+    for (let i = 0; i < 16; i++) this.addresses[at + i] = address[i]!;
+  }
+
   /** Gives the id back. */
   release(id: number): void {
     const sizeClass = this.#sizeClass[id]!;

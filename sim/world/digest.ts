@@ -30,15 +30,22 @@ export const EVENT_CUT = 14;
 export const EVENT_LINK_FAULT = 15;
 /** Something was done to a host by hand (index: which of `faults.ts`' faults; length and hash: how much). */
 export const EVENT_HOST_FAULT = 16;
+/** A stranger on the path sends a copy. */
+export const EVENT_REPLAYED = 20;
 /** An act of the world (index: its number). */
 export const EVENT_ACT = 24;
 
 const TWO_TO_32 = 0x1_0000_0000;
 
+/** Told of an event: what `mix` is told, less the hash. */
+export type EventWatch = (time: Micros, kind: number, where: number, index: number, length: number) => void;
+
 /** A digest that grows by events. */
 export class Digest {
   /** Events mixed so far. */
   events = 0;
+  /** Is told of each event as it is mixed; null: nobody is. */
+  watch: EventWatch | null = null;
   #a = 0x9747_b28c | 0;
   #b = 0x2c1b_3c6d;
   #c = 0x297a_2d39;
@@ -53,6 +60,7 @@ export class Digest {
    */
   mix(time: Micros, kind: number, where: number, index: number, length: number, hash: number): void {
     this.events++;
+    if (this.watch !== null) this.watch(time, kind, where, index, length);
     const timeHigh = (time / TWO_TO_32) | 0; // below 2^21, so the kind has room above it
     this.#absorb(time | 0, timeHigh ^ (kind << 24), (Math.imul(where, 0x9e37_79b1) + length) | 0, index | 0);
     this.#a = (this.#a + Math.imul(hash, 0xcc9e_2d51)) | 0;

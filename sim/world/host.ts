@@ -54,6 +54,8 @@ export interface HostOptions {
   readonly receiveBufferBytesMax?: number;
   /** It stands behind a NAT that forgets a port that has sent nothing for so long. Default: no NAT. */
   readonly natTimeoutMicros?: Micros;
+  /** Cryptography of this host alone. Default: the world's. */
+  readonly openAead?: AeadFactory;
 }
 
 /** A machine. Made by `World.host()`. */
@@ -118,7 +120,7 @@ export class SimHost {
       this.#fault(fault, amount);
       network.aimAnew(this);
     };
-    this.sys = new SimSys(network, this, streams.stream(`host/${name}/rng`), openAead);
+    this.sys = new SimSys(network, this, streams.stream(`host/${name}/rng`), options.openAead ?? openAead);
   }
 
   /** This host's monotonic clock now. */

@@ -14,6 +14,7 @@ import {
   type UdpOptions,
 } from '../../sys/api.ts';
 import { checkDirection, type DirectionOptions } from '../link/direction-options.ts';
+import type { Fates } from '../link/fates.ts';
 import type { LinkDirection } from '../link/link.ts';
 import { type DatagramPool, NONE } from './datagram-pool.ts';
 import { type Digest, EVENT_DELIVERED, EVENT_DROPPED } from './digest.ts';
@@ -58,11 +59,11 @@ export class Network {
   readonly #receiveBatches: Map<string, DatagramBatch> = new Map();
   #nextHandle = 1;
 
-  constructor(streams: Streams, defaults: DirectionOptions) {
+  constructor(streams: Streams, defaults: DirectionOptions, fates: Fates | null = null) {
     checkDirection('link by default', defaults);
     this.#streams = streams;
     this.#defaults = defaults;
-    this.transit = new Transit(streams);
+    this.transit = new Transit(streams, fates);
     this.transit.arrive = (id) => this.arrive(id);
     this.timeline = this.transit.timeline;
     this.timers = new VirtualTimers(this.timeline);
@@ -91,6 +92,13 @@ export class Network {
     const nat = host.nat ?? this.#natOf(host);
     nat.rebind(options, this.#outsideAddresses);
     host.nat = nat;
+    const fault = {
+      kind: 'rebind',
+      host: host.name,
+      at: this.timeline.now,
+      address: options.address ?? false,
+    } as const;
+    this.transit.fates?.note(fault);
   }
 
   /** The NAT of `host`, which it has from now on, forgets what has not sent for so long. */

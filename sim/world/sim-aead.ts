@@ -42,11 +42,12 @@ export class SimAead implements Aead {
   readonly #packet = new Int32Array(3);
   readonly #tag = new Int32Array(4);
 
-  constructor(slots: number, slotBytes: number) {
+  /** @param plaintext what packets are opened into, at least `slots` strides; several may share it, as hosts take turns */
+  constructor(slots: number, slotBytes: number, plaintext?: Uint8Array) {
     this.#slots = slots;
     this.#slotBytes = slotBytes;
-    this.plaintextStrideBytes = (slotBytes + 3) & ~3;
-    this.plaintext = new Uint8Array(slots * this.plaintextStrideBytes);
+    this.plaintextStrideBytes = strideBytes(slotBytes);
+    this.plaintext = plaintext ?? new Uint8Array(slots * this.plaintextStrideBytes);
     this.#plaintextView = new DataView(this.plaintext.buffer);
   }
 
@@ -230,4 +231,22 @@ function mixBytes(seed: number, bytes: Uint8Array): number {
   let state = mix(seed, bytes.length);
   for (let i = 0; i < bytes.length; i++) state = mix(state, bytes[i]!);
   return state;
+}
+
+function strideBytes(slotBytes: number): number {
+  return (slotBytes + 3) & ~3;
+}
+
+/**
+ * Opens stand-ins that share the memory for plaintexts: what one has opened is valid until any of them opens the next, which a
+ * world allows, since the code of a host has read its packets before another host runs.
+ */
+export function sharedSimAeads(): (slots: number, slotBytes: number) => SimAead {
+  const shared = new Map<number, Uint8Array>();
+  return (slots, slotBytes) => {
+    const bytes = slots * strideBytes(slotBytes);
+    const plaintext = shared.get(bytes) ?? new Uint8Array(bytes);
+    shared.set(bytes, plaintext);
+    return new SimAead(slots, slotBytes, plaintext);
+  };
 }

@@ -12,6 +12,7 @@ import { type CbrOptions, CbrSource } from '../link/cbr-source.ts';
 import { EXTENSION_BYTES_MAX, INTACT } from '../link/corrupt.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import { NO_COPY } from '../link/duplicate.ts';
+import type { Fates } from '../link/fates.ts';
 import { ADMITTED, CUT, type DirectionWatcher, FAULT_RELEASE, LinkDirection, LOST, TOO_LARGE } from '../link/link.ts';
 import { DatagramPool, NONE } from './datagram-pool.ts';
 import {
@@ -29,6 +30,7 @@ import {
   EVENT_TOO_LARGE,
 } from './digest.ts';
 import { HeldDatagrams } from './held-datagrams.ts';
+import type { Stranger } from './stranger.ts';
 import type { Streams } from './streams.ts';
 import { DUE_ARRIVAL, DUE_DEPARTURE, Timeline } from './timeline.ts';
 
@@ -94,6 +96,10 @@ export class Transit implements DirectionWatcher {
   /** Takes a datagram that has arrived after it was held. */
   arrive: (id: number) => void = (id) => this.arriveAtSource(id);
 
+  /** Scripts and records of what becomes of packets; null, as nearly always: chance alone decides. */
+  readonly fates: Fates | null;
+  /** Who listens on every path and sends copies; null: nobody. */
+  stranger: Stranger | null = null;
   readonly #streams: Streams;
   /** By their numbers: those that a datagram has met. */
   readonly #bottlenecks: Bottleneck[] = [];
@@ -101,9 +107,10 @@ export class Transit implements DirectionWatcher {
   readonly #freeDirections: number[] = [];
   readonly #freeBottlenecks: number[] = [];
 
-  constructor(streams: Streams) {
+  constructor(streams: Streams, fates: Fates | null = null) {
     this.#streams = streams;
     this.held = new HeldDatagrams(this.pool);
+    this.fates = fates;
   }
 
   /** A new direction; its chance hangs on the name. */
@@ -111,6 +118,7 @@ export class Transit implements DirectionWatcher {
     const number = this.#freeDirections.at(-1) ?? this.directions.length;
     const made = new LinkDirection(name, number, this.#streams, options);
     made.watcher = this;
+    if (this.fates !== null) made.follow(this.fates.of(name));
     this.#freeDirections.pop();
     this.directions[number] = made;
     return made;
@@ -147,6 +155,7 @@ export class Transit implements DirectionWatcher {
     pool.sentAt[id] = now;
     this.stats.sent++;
     if (this.observer !== null) this.observer(EVENT_ENTERED, id);
+    if (this.stranger !== null) this.stranger.see(direction, id);
     const admission = direction.admit(length, now);
     if (admission !== ADMITTED) {
       this.#refuse(admission, id);

@@ -12,6 +12,7 @@ import type { BottleneckOptions } from '../link/bottleneck-options.ts';
 import type { CbrOptions, CbrSource } from '../link/cbr-source.ts';
 import { Chance } from '../link/chance.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
+import type { Fates } from '../link/fates.ts';
 import type { LinkDirection } from '../link/link.ts';
 import { EVENT_ACT } from './digest.ts';
 import { afterNodeTurn, drainMicrotasks, Guard } from './guard.ts';
@@ -20,10 +21,12 @@ import type { LatencyHistogram } from './latency-histogram.ts';
 import type { RebindOptions } from './nat.ts';
 import { Network } from './network.ts';
 import { type DatagramObserver, observerOf } from './observer.ts';
-import { SimAead } from './sim-aead.ts';
+import { sharedSimAeads } from './sim-aead.ts';
 import type { AeadFactory } from './sim-sys.ts';
+import { Stranger, type StrangerOptions } from './stranger.ts';
 import { Streams } from './streams.ts';
 import { DUE_ACT, DUE_ARRIVAL, DUE_DEPARTURE, DUE_SOURCE, EPOCH_UNIX_SECONDS } from './timeline.ts';
+import { tracer } from './trace.ts';
 import type { NetworkStats } from './transit.ts';
 import { Turns } from './turns.ts';
 
@@ -39,6 +42,8 @@ export interface WorldOptions {
   readonly link?: DirectionOptions;
   /** Cryptography. Default: the stand-in of the same layout (`SimAead`), since real ciphers take most of a run's time. */
   readonly openAead?: AeadFactory;
+  /** What becomes of packets by script, or recorded (`link/fates.ts`). Default: chance alone decides. */
+  readonly fates?: Fates;
   /** Real clocks, timers and `Math.random` throw in the game instead of being virtual. Default false. */
   readonly strict?: boolean;
 }
@@ -64,9 +69,9 @@ export class World {
   constructor(options: WorldOptions) {
     this.streams = new Streams(options.seed);
     this.seed = this.streams.seed;
-    this.#network = new Network(this.streams, options.link ?? {});
+    this.#network = new Network(this.streams, options.link ?? {}, options.fates ?? null);
     this.#turns = new Turns(this.#network);
-    this.#openAead = options.openAead ?? ((slots, slotBytes) => new SimAead(slots, slotBytes));
+    this.#openAead = options.openAead ?? sharedSimAeads();
     this.#guard = new Guard(
       {
         timeline: this.#network.timeline,
@@ -160,6 +165,20 @@ export class World {
   }
 
   /**
+   * A stranger on every path from now on, at a host of its own (`stranger.ts`); with null it does only what a script says.
+   */
+  stranger(options: StrangerOptions | null): Stranger {
+    const made = new Stranger(this.#network.transit, this.streams, this.host('stranger'), options);
+    this.#network.transit.stranger = made;
+    return made;
+  }
+
+  /** Tells `print` of each event of the network from now on, in a line: time, place, index, what, bytes. */
+  trace(print: (line: string) => void): void {
+    this.#network.digest.watch = tracer(this.#network, print);
+  }
+
+  /**
    * From now on `host` stands behind a NAT that forgets a port that has sent nothing for so long: what comes in is then
    * unheard, and when it sends again the outside sees another port. NEVER: it forgets nothing (any more). Throws RangeError.
    */
@@ -172,21 +191,13 @@ export class World {
    * way still arrives. For a single way see `LinkDirection.cut`. Throws RangeError when a host is on both sides.
    */
   partition(a: readonly SimHost[], b: readonly SimHost[], oneWay = false): void {
-    for (const direction of this.#across(a, b, oneWay)) direction.cut();
+    for (const direction of across(this, a, b, oneWay)) direction.cut();
   }
 
   /** Undoes `partition`: of these hosts, or of all when none are given. */
   heal(a?: readonly SimHost[], b?: readonly SimHost[]): void {
-    const cut = a === undefined || b === undefined ? this.#network.transit.directions : this.#across(a, b, false);
+    const cut = a === undefined || b === undefined ? this.#network.transit.directions : across(this, a, b, false);
     for (const direction of cut) direction.mend();
-  }
-
-  #across(a: readonly SimHost[], b: readonly SimHost[], oneWay: boolean): LinkDirection[] {
-    for (const host of a) {
-      if (b.includes(host)) throw new RangeError(`partition: host '${host.name}' is on both sides`);
-    }
-    const ways = a.flatMap((from) => b.map((to) => [this.direction(from, to), this.direction(to, from)]));
-    return oneWay ? ways.map((way) => way[0]!) : ways.flat();
   }
 
   /**
@@ -350,4 +361,13 @@ export class World {
   #fail(error: unknown): void {
     this.#failure ??= { error };
   }
+}
+
+/** The directions between the hosts of `a` and those of `b`. */
+function across(world: World, a: readonly SimHost[], b: readonly SimHost[], oneWay: boolean): LinkDirection[] {
+  for (const host of a) {
+    if (b.includes(host)) throw new RangeError(`partition: host '${host.name}' is on both sides`);
+  }
+  const ways = a.flatMap((from) => b.map((to) => [world.direction(from, to), world.direction(to, from)]));
+  return oneWay ? ways.map((way) => way[0]!) : ways.flat();
 }

@@ -13,8 +13,10 @@ export interface Mutant {
   readonly replace: string;
 }
 
-const PATCH = fileURLToPath(new URL('../../dist/test/mutants/patch.js', import.meta.url));
-export const SIM_CLI: string = fileURLToPath(new URL('../../dist/sim/cli/main.js', import.meta.url));
+/** The built program, for tests, which run over the sources, and for `main.ts`, which runs built. */
+const DIST: URL = new URL(import.meta.url.endsWith('.ts') ? '../../dist/' : '../../', import.meta.url);
+const PATCH = fileURLToPath(new URL('test/mutants/patch.js', DIST));
+export const SIM_CLI: string = fileURLToPath(new URL('sim/cli/main.js', DIST));
 
 /** Runs the simulator's command in a fresh process with a bug planted. */
 export function runMutant(mutant: Mutant, args: readonly string[], timeoutMillis: number): SpawnSyncReturns<string> {

@@ -1,0 +1,113 @@
+// The simulator with the whole engine in it: thin games of 1, 100 and 1,000 clients, the swarm, and a sweep, as users run them.
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runSwarm } from '../../sim/swarm/swarm.ts';
+import { BenchChild } from './bench-child.ts';
+import { type Figure, figure } from './report.ts';
+import type { PlayedWorld } from './sim-child.ts';
+
+const CLI = fileURLToPath(new URL('../../sim/cli/main.js', import.meta.url));
+const CORE = 1;
+/** Clients, virtual seconds, and how many of these a second of a core must hold. */
+const WORLDS = [
+  { clients: 1, seconds: 600, must: 2_000 },
+  { clients: 100, seconds: 20, must: 20 },
+  { clients: 1_000, seconds: 4, must: 2 },
+] as const;
+/** Memory is what a client more costs, between these. */
+const FEW_CLIENTS = 100;
+const MANY_CLIENTS = 1_000;
+const SWARM_SEEDS = 4;
+const SWARM_CLIENTS = 8;
+/** The network heals at a time drawn up to this, so after 30 s in the mean. */
+const SWARM_SECONDS_MAX = 60;
+const SWEEP = ['sweep', '--grid', 'loss=0,1,2,5,10,15,20', '--grid', 'latency=20,60,120,250', '--repeat', '20'];
+const SWEEP_RUNS = 7 * 4 * 20;
+
+/** @param runs samples of each world; the swarm and the sweep take minutes and are played once */
+export async function worldFigures(runs: number): Promise<Figure[]> {
+  const played = new Map<number, PlayedWorld[]>(WORLDS.map(({ clients }) => [clients, []]));
+  for (let i = 0; i < runs; i++) {
+    for (const { clients, seconds } of WORLDS) played.get(clients)!.push(await play(clients, seconds));
+  }
+  const of = (clients: number, pick: (one: PlayedWorld) => number) => played.get(clients)!.map(pick);
+  const few = of(FEW_CLIENTS, ({ bytes }) => bytes);
+  return [
+    ...WORLDS.map(({ clients, must }) =>
+      figure(
+        `virtual seconds a second of a core, ${clients} clients, 60 Hz up, 30 Hz down`,
+        'x',
+        of(clients, (one) => one.virtualSeconds / one.cpuSeconds),
+        { op: '>=', value: must },
+      ),
+    ),
+    figure(
+      'packets a second through the whole transport, 100 clients',
+      'k/s',
+      of(FEW_CLIENTS, (one) => one.packets / one.cpuSeconds / 1_000),
+      { op: '>=', value: 200 },
+    ),
+    figure(
+      'memory a simulated client, both ends',
+      'bytes',
+      of(MANY_CLIENTS, ({ bytes }) => bytes).map((many, i) => (many - few[i]!) / (MANY_CLIENTS - FEW_CLIENTS)),
+      { op: '<=', value: 20_480 },
+    ),
+    figure('swarm runs an hour and core, 8 clients, 30 virtual seconds', 'runs', await swarmRunsPerHour(), {
+      op: '>=',
+      value: 15_000,
+    }),
+    figure('sweep of 7 x 4 cells x 20 runs of 30 s, one client, all cores', 's', [sweepSeconds()], {
+      op: '<=',
+      value: 30,
+    }),
+  ];
+}
+
+async function play(clients: number, seconds: number): Promise<PlayedWorld> {
+  const child = BenchChild.node('./sim-child.js', [`${clients}`, `${seconds}`], CORE);
+  try {
+    return await child.report<PlayedWorld>();
+  } finally {
+    await child.stop();
+  }
+}
+
+async function swarmRunsPerHour(): Promise<number[]> {
+  const samples: number[] = [];
+  for (let seed = 1; seed <= SWARM_SEEDS; seed++) {
+    const start = process.cpuUsage();
+    const { complaints, virtualMicros } = await runSwarm({
+      seed: `bench/${seed}`,
+      secondsMax: SWARM_SECONDS_MAX,
+      clients: SWARM_CLIENTS,
+    });
+    if (complaints.length > 0) throw new Error(`swarm, seed bench/${seed}: ${complaints[0]}`);
+    const { user, system } = process.cpuUsage(start);
+    const seconds = (user + system) / 1e6;
+    // As if it had been 30 s: what is drawn lasts longer or shorter.
+    samples.push((3_600 / seconds) * (virtualMicros / 30_000_000));
+  }
+  return samples;
+}
+
+function sweepSeconds(): number {
+  const folder = mkdtempSync(join(tmpdir(), 'tickwire-bench-'));
+  try {
+    const out = join(folder, 'runs.ndjson');
+    const args = [CLI, ...SWEEP, '--clients', '1', '--seconds', '30', '--out', out];
+    const start = process.hrtime.bigint();
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+    if (status !== 0) throw new Error(`the sweep failed: ${stderr}`);
+    const records = readFileSync(out, 'utf8').trimEnd().split('\n').length;
+    if (records !== SWEEP_RUNS) throw new Error(`the sweep wrote ${records} records, not ${SWEEP_RUNS}`);
+    return seconds;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,55 @@
+// `sim swarm`, `replay` and `shrink` from the command line. Runs the built files.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { SIM_CLI } from '../../mutants/mutant.ts';
+
+const built = existsSync(SIM_CLI);
+const folder = mkdtempSync(join(tmpdir(), 'tickwire-replay-'));
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe.skipIf(!built)(`sim replay${built ? '' : ' (skipped: dist/ is missing, build first)'}`, () => {
+  it('prints the faults of a seed as a script, which does the same again', () => {
+    const file = join(folder, 'all.txt');
+    writeFileSync(file, sim(['replay', '3', '--faults']).stdout);
+    const [seed, script] = ['3', file].map((subject) => JSON.parse(sim(['replay', subject, '--json']).stdout));
+    expect(script.digest).toBe(seed.digest);
+    expect(script.met).toBe(seed.faults.length);
+  });
+
+  it('traces the events of the network up to a time', () => {
+    const { stdout } = sim(['replay', '3', '--trace', '--until', '0.05']);
+    expect(stdout).toContain('client-0>server #0  sent  1078 bytes');
+    expect(stdout).toContain('in 0.050 virtual seconds');
+  });
+
+  it('says in one line what a subject cannot be', () => {
+    const file = join(folder, 'bad.txt');
+    writeFileSync(file, 'seed 3\ndorp a>b #1\n');
+    for (const [args, said] of [
+      [['replay', file], "line 2: 'dorp' is no fault"],
+      [['replay', './none.txt'], 'there is no file ./none.txt'],
+      [['shrink', '3', '--out', join(folder, 'min.txt')], 'the run breaks no promise'],
+      [['swarm', '--json'], '--json needs an end'],
+    ] as const) {
+      const { status, stderr } = sim(args);
+      expect(stderr).toContain(said);
+      expect(status).toBe(2);
+    }
+  });
+
+  it('counts what the swarm met, as one JSON object', () => {
+    const { seeds, sights, failure } = JSON.parse(sim(['swarm', '--seeds', '5', '--json']).stdout);
+    expect(seeds).toBe(5);
+    expect(failure).toBeNull();
+    expect(sights['a message sent again']).toBeGreaterThan(0);
+  });
+});
+
+function sim(args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [SIM_CLI, ...args], { encoding: 'utf8' });
+}
