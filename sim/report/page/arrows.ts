@@ -34,7 +34,9 @@ export interface Arrows {
 export function drawArrows(sequence: SequenceReport, width: number, pixelsPerMs: number): Arrows {
   const { packets, fromMs, untilMs } = sequence;
   const y = (ms: number): number => TOP + (ms - fromMs) * pixelsPerMs;
-  const height = y(untilMs) + BOTTOM;
+  // What was sent before the end of the window is shown to its own end.
+  const ends = packets.flatMap(({ sentMs, endedMs, copiesMs }) => [endedMs ?? sentMs, ...copiesMs]);
+  const height = y(ends.reduce((a, b) => Math.max(a, b), untilMs)) + BOTTOM;
   const margin = width < NARROW ? MARGIN_NARROW : MARGIN;
   const [left, right] = [margin, width - margin];
   const svg = make('svg', { viewBox: `0 0 ${width} ${height}`, height: String(height), 'aria-hidden': 'true' });
