@@ -29,6 +29,7 @@ export {
   type ServerArgs,
   type SimulatedGame,
 } from './scenario/scenario.ts';
+export type { Restart } from './scenario/stage.ts';
 export type { CpuOptions } from './world/cpu.ts';
 export { openEngine } from './world/engine-host.ts';
 export type { HostOptions, SimHost } from './world/host.ts';

@@ -79,6 +79,11 @@ export class MessageLatencies {
     };
   }
 
+  /** This client has another connection: what is still under way over the one before never comes. */
+  forget(clientId: bigint): void {
+    this.#connections.get(clientId)?.forget();
+  }
+
   /** By direction and name of the channel. */
   report(): ChannelReport[] {
     return [...this.#tallies.keys()].sort().map((key) => this.#tallies.get(key)!.report());
@@ -118,6 +123,10 @@ class ConnectionMessages {
     const made = new Stream(this.#tallyOf(from, channel));
     streams.set(channel.name, made);
     return made;
+  }
+
+  forget(): void {
+    for (const streams of Object.values(this.#streams)) for (const stream of streams.values()) stream.forget();
   }
 }
 
@@ -195,6 +204,11 @@ class Stream {
     this.#tally.latencies.add(now - this.#times[found]!);
     this.#open[found] = 0;
     while (this.#oldest < this.#next && this.#open[this.#oldest & (RECENT - 1)] === 0) this.#oldest++;
+  }
+
+  /** Nothing of what was sent so far will come. */
+  forget(): void {
+    this.#oldest = this.#next;
   }
 
   /** What was sent before `time` and has not come is lost: it is not looked at any more. */

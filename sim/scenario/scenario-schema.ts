@@ -48,6 +48,8 @@ export interface TimelineEntry {
   readonly from?: number;
   readonly every?: number;
   readonly until?: number;
+  /** How long what some actions begin lasts. */
+  readonly for?: number;
 }
 
 export interface ScenarioFields {

@@ -8,7 +8,9 @@ import { openEngine } from '../world/engine-host.ts';
 import { millisOf } from '../world/latency-histogram.ts';
 import type { AeadFactory } from '../world/sim-sys.ts';
 import { World } from '../world/world.ts';
+import { forgetful, Lives } from './lives.ts';
 import { type ChannelReport, MessageLatencies } from './message-latencies.ts';
+import type { Restart } from './stage.ts';
 
 /** The port that a simulated server is told to listen on. */
 const SERVER_PORT = 40_000;
@@ -34,9 +36,9 @@ export interface Scenario {
   readonly seed: string | number;
   /**
    * Called once when all hosts are there (`server`, `client-0`, ...) and before time begins: for what is more than one link
-   * for all.
+   * for all. `restart` begins another life of a host that has crashed: the game's code with the arguments of the first.
    */
-  readonly prepare?: (world: World) => void;
+  readonly prepare?: (world: World, restart: Restart) => void;
   /** See `WorldOptions.strict`. */
   readonly strict?: boolean;
   /** See `WorldOptions.openAead`. */
@@ -72,7 +74,7 @@ export interface ScenarioReport {
   readonly scenario: string;
   readonly seed: string;
   readonly clients: number;
-  /** Clients whose connection was refused or timed out at the start. */
+  /** Times that the code of a client could not connect: refused, or timed out. A client that is started again may once more. */
   readonly clientsFailed: number;
   readonly digest: string;
   readonly virtualSeconds: number;
@@ -120,17 +122,22 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
   const privateKey = new Uint8Array(PRIVATE_KEY_BYTES);
   world.streams.stream('scenario/private-key').fill(privateKey);
   const messages = new MessageLatencies(() => world.now);
-  const engine = openEngine(world, server, warn, messages.server());
+  const lives = new Lives(world);
   const args = { port: SERVER_PORT, address: address.replace(/:\d+$/, ''), privateKey };
-  world.start(server, 0, () => game.server?.(engine, { ...args, maxClients: Math.max(1, scenario.clients) }));
+  lives.begin(
+    server,
+    0,
+    () => forgetful(openEngine(world, server, warn, messages.server()), messages),
+    (engine) => game.server?.(engine, { ...args, maxClients: Math.max(1, scenario.clients) }),
+  );
   let clientsFailed = 0;
   for (let index = 0; index < scenario.clients; index++) {
     const host = world.host(`client-${index}`);
-    const engine = openEngine(world, host, warn, messages.client(BigInt(index + 1)));
     if (scenario.down !== undefined) world.direction(server, host).configure(scenario.down);
-    const token = () => mint(engine, game, privateKey, address, host.name, index);
     const begin = START_MICROS + world.streams.stream(`scenario/start/${host.name}`).below(START_SPREAD_MICROS);
-    world.start(host, begin, async () => {
+    const open = () => openEngine(world, host, warn, messages.client(BigInt(index + 1)));
+    lives.begin(host, begin, open, async (engine) => {
+      const token = () => mint(engine, game, privateKey, address, host.name, index);
       try {
         await game.client?.(engine, { index, address, token });
       } catch (error) {
@@ -141,7 +148,7 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
       }
     });
   }
-  scenario.prepare?.(world);
+  scenario.prepare?.(world, lives.restart);
   await world.run({ untilMicros: scenario.seconds * 1_000_000 });
   return reportOf(scenario, world, clientsFailed, messages);
 }
