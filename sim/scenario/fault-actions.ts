@@ -88,30 +88,30 @@ const release = action<OnLinks & { readonly release: Hosts }>(
 );
 
 interface Sides {
-  readonly from?: Hosts;
+  readonly others?: Hosts;
   readonly oneWay?: boolean;
   readonly for?: number;
 }
 
-const FROM: Shape = { from: hosts.optional().describe('hosts on the other side; the server by default') };
+const OTHERS: Shape = { others: hosts.optional().describe('hosts on the other side; the server by default') };
 
 const partition = action<Sides & { readonly partition: Hosts }>(
   {
-    partition: hosts.describe('hosts: nothing passes between them and those of `from`'),
-    ...FROM,
+    partition: hosts.describe('hosts: nothing passes between them and `others`'),
+    ...OTHERS,
     oneWay: z.boolean({ error: 'give true or false' }).optional().describe('only what they send is cut'),
     ...FOR,
   },
-  ({ partition, from = SERVER }) => [...globsOf(partition), ...globsOf(from)],
-  (stage, { partition, from = SERVER, oneWay = false, for: lasts }) =>
-    begin(stage, 'cut', stage.across(globsOf(partition), globsOf(from), oneWay), lasts, (way) => mendWay(stage, way)),
+  ({ partition, others = SERVER }) => [...globsOf(partition), ...globsOf(others)],
+  (stage, { partition, others = SERVER, oneWay = false, for: lasts }) =>
+    begin(stage, 'cut', stage.across(globsOf(partition), globsOf(others), oneWay), lasts, (way) => mendWay(stage, way)),
 );
 
 const heal = action<Sides & { readonly heal: Hosts }>(
-  { heal: hosts.describe('hosts: undoes partition and cut'), ...FROM },
-  ({ heal, from = SERVER }) => [...globsOf(heal), ...globsOf(from)],
-  (stage, { heal, from = SERVER }) => {
-    for (const way of stage.across(globsOf(heal), globsOf(from), false)) mendWay(stage, way);
+  { heal: hosts.describe('hosts: undoes partition and cut'), ...OTHERS },
+  ({ heal, others = SERVER }) => [...globsOf(heal), ...globsOf(others)],
+  (stage, { heal, others = SERVER }) => {
+    for (const way of stage.across(globsOf(heal), globsOf(others), false)) mendWay(stage, way);
   },
 );
 
