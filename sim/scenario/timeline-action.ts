@@ -30,9 +30,12 @@ export const hostGlob: z.ZodType<string> = z.string({ error: GLOB_SAY }).min(1, 
 const GLOBS_MAX = 100;
 /** One pattern, or several. */
 export type Hosts = string | readonly string[];
-export const hosts: z.ZodType<Hosts> = z.union([hostGlob, z.array(hostGlob).min(1).max(GLOBS_MAX)], {
-  error: `${GLOB_SAY}, or a list of them`,
-});
+const HOSTS_SAY = `${GLOB_SAY}, or a list of them`;
+const several = z
+  .array(hostGlob)
+  .min(1, { error: HOSTS_SAY })
+  .max(GLOBS_MAX, { error: `give at most ${GLOBS_MAX}` });
+export const hosts: z.ZodType<Hosts> = z.union([hostGlob, several], { error: HOSTS_SAY });
 
 /** As a list. */
 export function globsOf(named: Hosts): readonly string[] {

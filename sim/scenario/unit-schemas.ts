@@ -89,12 +89,12 @@ export function oneOf<const Word extends string>(words: readonly Word[]): z.ZodT
 /** Fields of an object and what each may be. */
 export type Shape = Readonly<Record<string, z.ZodType>>;
 
-/** An object with these fields and no others; a field that it does not know is named with the nearest that it does. */
-export function fields<T>(shape: Shape): z.ZodType<T> {
+/** An object with these fields and no others; `say` what to say of one that it does not know. */
+export function fields<T>(shape: Shape, say: typeof unknownField = unknownField): z.ZodType<T> {
   const known = Object.keys(shape);
   const schema = z.strictObject(shape, {
     error: (issue) => {
-      if (issue.code === 'unrecognized_keys') return issue.keys!.map((key) => unknownField(key, known)).join('\n');
+      if (issue.code === 'unrecognized_keys') return issue.keys!.map((key) => say(key, known)).join('\n');
       const some = known.filter((name) => !name.startsWith('$'));
       return `give an object: { ${some.slice(0, 4).join(', ')}${some.length > 4 ? ', ...' : ''} }`;
     },
