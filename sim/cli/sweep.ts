@@ -9,10 +9,18 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import type { ScenarioReport } from '../scenario/scenario.ts';
-import { UsageError, whole } from './command.ts';
+import { EXIT_FAILED, UsageError, whole } from './command.ts';
 import { addGameOptions, type GameOptions } from './game-options.ts';
 import { addNetworkOptions, type NetworkOptions } from './network-options.ts';
-import { addFileArgument, checkNetwork, optionsOfRun, optionsWithFile, scenarioOf } from './scenario-options.ts';
+import {
+  addFileArgument,
+  checkNetwork,
+  optionsOfRun,
+  optionsWithFile,
+  type PlacedVerdict,
+  scenarioOf,
+} from './scenario-options.ts';
+import { expectationsText, failuresOf } from './sweep-expectations.ts';
 import { cellsOf, readGrid } from './sweep-grid.ts';
 import { sweepTable } from './sweep-table.ts';
 import { commandOf, type SweepRecord, type SweepTask } from './sweep-task.ts';
@@ -49,7 +57,7 @@ addGameOptions(addNetworkOptions(addFileArgument(sweepCommand)), SECONDS_BY_DEFA
 async function sweep(file: string | undefined, given: SweepOptions, command: Command): Promise<void> {
   const options = optionsWithFile(file, given, command);
   const axes = readGrid(options.grid);
-  const { scenario } = await scenarioOf(options); // what is wrong with it is said once, before anything runs
+  const { scenario, verdicts } = await scenarioOf(options); // what is wrong with it is said once, before anything runs
   const tasks: SweepTask[] = [];
   for (const cell of cellsOf(axes)) {
     await checkNetwork(optionsOfRun(options, cell));
@@ -64,16 +72,34 @@ async function sweep(file: string | undefined, given: SweepOptions, command: Com
       task,
       axes.map(({ name }) => name),
       reports[i]!,
+      verdicts(reports[i]!),
     ),
   );
   if (options.out !== undefined) write(options.out, records);
-  const printed = options.json ? JSON.stringify({ records }) : sweepTable(records, options.repeat);
+  const printed = options.json
+    ? JSON.stringify({ records })
+    : `${sweepTable(records, options.repeat)}${expectationsText(records, options.repeat)}`;
   process.stdout.write(`${printed}\n`);
+  const failures = failuresOf(records, options.repeat);
+  for (const failure of failures) process.stderr.write(`${failure}\n`);
+  if (failures.length > 0) process.exitCode = EXIT_FAILED;
 }
 
-function recordOf(task: SweepTask, names: readonly (keyof NetworkOptions)[], report: ScenarioReport): SweepRecord {
+function recordOf(
+  task: SweepTask,
+  names: readonly (keyof NetworkOptions)[],
+  report: ScenarioReport,
+  expectations: readonly PlacedVerdict[],
+): SweepRecord {
   const cell = Object.fromEntries(names.map((name) => [name, task.options[name]]));
-  return { schema: 'tickwire-sweep/1', cell, seed: task.options.seed, command: commandOf(task), report };
+  const record = {
+    schema: 'tickwire-sweep/1',
+    cell,
+    seed: task.options.seed,
+    command: commandOf(task),
+    report,
+  } as const;
+  return expectations.length === 0 ? record : { ...record, expectations };
 }
 
 /** Under a name for the time being first, so that a file is whole or not there. */
