@@ -15,7 +15,7 @@ import { type HostWay, SERVER, type Stage, type Way } from './stage.ts';
 import { action, globsOf, type Hosts, hosts, type TimelineAction } from './timeline-action.ts';
 import { cost, drift as driftPpm, duration, fields, oneOf, type Shape, size, whole } from './unit-schemas.ts';
 
-/** Two days of a month-long run: what lasts longer is ended by an entry of its own. */
+/** Two days: what lasts longer is ended by an entry of its own. */
 const LASTS_MICROS_MAX = 2 * 86_400_000_000;
 const LASTS = duration(1, LASTS_MICROS_MAX, '2s');
 const direction = oneOf(['up', 'down', 'both']);
