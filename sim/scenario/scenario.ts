@@ -9,9 +9,11 @@ import { millisOf } from '../world/latency-histogram.ts';
 import type { AeadFactory } from '../world/sim-sys.ts';
 import { World } from '../world/world.ts';
 import { ConnectionWatch } from './connection-watch.ts';
+import { forgetful, Lives } from './lives.ts';
 import { type ChannelReport, DEADLINE_MICROS, MessageLatencies } from './message-latencies.ts';
 import { Series } from './series.ts';
 import type { SeriesReport } from './series-report.ts';
+import type { Restart } from './stage.ts';
 
 /** The port that a simulated server is told to listen on. */
 const SERVER_PORT = 40_000;
@@ -37,9 +39,9 @@ export interface Scenario {
   readonly seed: string | number;
   /**
    * Called once when all hosts are there (`server`, `client-0`, ...) and before time begins: for what is more than one link
-   * for all.
+   * for all. `restart` begins another life of a host that has crashed: the game's code with the arguments of the first.
    */
-  readonly prepare?: (world: World) => void;
+  readonly prepare?: (world: World, restart: Restart) => void;
   /** See `WorldOptions.strict`. */
   readonly strict?: boolean;
   /** See `WorldOptions.openAead`. */
@@ -79,7 +81,7 @@ export interface ScenarioReport {
   readonly scenario: string;
   readonly seed: string;
   readonly clients: number;
-  /** Clients whose connection was refused or timed out at the start. */
+  /** Times that the code of a client could not connect: refused, or timed out. A client that is started again may once more. */
   readonly clientsFailed: number;
   readonly digest: string;
   readonly virtualSeconds: number;
@@ -132,17 +134,22 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
   world.streams.stream('scenario/private-key').fill(privateKey);
   const messages = new MessageLatencies(() => world.now, scenario.deadlineMicros ?? DEADLINE_MICROS);
   const watch = new ConnectionWatch();
-  const engine = watch.server(openEngine(world, server, warn, messages.server()));
+  const lives = new Lives(world);
   const args = { port: SERVER_PORT, address: address.replace(/:\d+$/, ''), privateKey };
-  world.start(server, 0, () => game.server?.(engine, { ...args, maxClients: Math.max(1, scenario.clients) }));
+  lives.begin(
+    server,
+    0,
+    () => watch.server(forgetful(openEngine(world, server, warn, messages.server()), messages)),
+    (engine) => game.server?.(engine, { ...args, maxClients: Math.max(1, scenario.clients) }),
+  );
   let clientsFailed = 0;
   for (let index = 0; index < scenario.clients; index++) {
     const host = world.host(`client-${index}`);
-    const engine = watch.client(openEngine(world, host, warn, messages.client(BigInt(index + 1))), index);
     if (scenario.down !== undefined) world.direction(server, host).configure(scenario.down);
-    const token = () => mint(engine, game, privateKey, address, host.name, index);
     const begin = START_MICROS + world.streams.stream(`scenario/start/${host.name}`).below(START_SPREAD_MICROS);
-    world.start(host, begin, async () => {
+    const open = () => watch.client(openEngine(world, host, warn, messages.client(BigInt(index + 1))), index);
+    lives.begin(host, begin, open, async (engine) => {
+      const token = () => mint(engine, game, privateKey, address, host.name, index);
       try {
         await game.client?.(engine, { index, address, token });
       } catch (error) {
@@ -153,7 +160,7 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
       }
     });
   }
-  scenario.prepare?.(world);
+  scenario.prepare?.(world, lives.restart);
   const series = scenario.series === true ? new Series(world, messages, watch) : null;
   const untilMicros = scenario.seconds * 1_000_000;
   await (series === null ? world.run({ untilMicros }) : series.run(untilMicros));
