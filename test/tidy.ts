@@ -49,14 +49,20 @@ const ROOMS: readonly RoomRule[] = [
   { room: 'engine/inspect/', own: ['engine/', 'transport/', 'sys/api.ts'], packages: [], node: ['*'] },
   { room: 'sim/', own: ['sim/', 'engine/', 'transport/', 'sys/api.ts'], packages: ['eventemitter3'], node: [] },
   { room: 'sim/world/streams.ts', own: ['sim/', 'sys/api.ts'], packages: ['seedrandom'], node: [] },
-  ...['expectations.ts', 'link-schema.ts', 'scenario-schema.ts', 'timeline-actions.ts', 'unit-schemas.ts'].map(
-    (file) => ({
-      room: `sim/scenario/${file}`,
-      own: ['sim/', 'engine/', 'transport/', 'sys/api.ts'],
-      packages: ['zod'],
-      node: [],
-    }),
-  ),
+  ...[
+    'expectations.ts',
+    'fault-actions.ts',
+    'link-schema.ts',
+    'scenario-schema.ts',
+    'timeline-action.ts',
+    'timeline-actions.ts',
+    'unit-schemas.ts',
+  ].map((file) => ({
+    room: `sim/scenario/${file}`,
+    own: ['sim/', 'engine/', 'transport/', 'sys/api.ts'],
+    packages: ['zod'],
+    node: [],
+  })),
   { room: 'sim/scenario/scenario-text.ts', own: ['sim/'], packages: ['jsonc-parser', 'zod'], node: [] },
   { room: 'sim/cli/game-module.ts', own: ['sim/'], packages: ['jiti'], node: ['*'] },
   { room: 'sim/cli', own: ['sim/', 'engine/', 'transport/', 'sys/'], packages: ['commander'], node: ['*'] },

@@ -9,10 +9,19 @@ import type { Terminal } from './terminal.ts';
 /** What commands do, replaceable in tests. Loaded only when the command is called. */
 export interface Commands {
   examine(): Promise<DoctorReport>;
+  /** Runs the simulator's command line and returns its exit code. */
+  simulate(words: readonly string[]): Promise<number>;
 }
+
+/**
+ * The simulator's command, in the package beside this one. It is known by its place and not imported: the engine runs
+ * without the simulator, and whoever calls another command does not load it.
+ */
+const SIMULATOR: URL = new URL('../../sim/cli/main.js', import.meta.url);
 
 const COMMANDS: Commands = {
   examine: async () => (await import('./doctor.ts')).examine(),
+  simulate: async (words) => (await import('./hand-over.ts')).handOver(SIMULATOR, words),
 };
 
 const EXIT_CODES = `
@@ -31,11 +40,15 @@ export async function runCommandLine(
   terminal: Terminal,
   commands: Commands = COMMANDS,
 ): Promise<number> {
+  // All that follows is the simulator's, `--help` too.
+  if (words[0] === 'sim') return commands.simulate(words.slice(1));
   let exitCode = EXIT_OK;
   const program = newProgram(terminal);
   addDoctor(program, terminal, commands, (code) => {
     exitCode = code;
   });
+  // For the help only.
+  program.command('sim').description('run games in a simulated network: scenarios, sweeps, a proxy (sim --help)');
   try {
     await program.parseAsync([...words], { from: 'user' });
     return exitCode;
@@ -68,7 +81,8 @@ function newProgram(terminal: Terminal): Command {
 
 Examples:
   $ npx tickwire doctor
-  $ npx tickwire doctor --json | jq '.checks[] | select(.ok | not) | .remedy'`,
+  $ npx tickwire doctor --json | jq '.checks[] | select(.ok | not) | .remedy'
+  $ npx tickwire sim run --clients 8 --latency 50 --loss 5 --seconds 60`,
     );
 }
 

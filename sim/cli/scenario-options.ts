@@ -16,10 +16,15 @@ export interface ScenarioOptions extends GameOptions, NetworkOptions {
   readonly given?: readonly string[];
 }
 
+/** What became of an expectation, and where it stands: `storm.json:31`. */
+export interface PlacedVerdict extends Verdict {
+  readonly place: string;
+}
+
 /** A scenario, and what is said of its report. */
 export interface PlannedScenario {
   readonly scenario: Scenario;
-  readonly verdicts: (report: ScenarioReport) => (Verdict & { readonly place: string })[];
+  readonly verdicts: (report: ScenarioReport) => PlacedVerdict[];
 }
 
 /** Adds the scenario file. */

@@ -3,7 +3,7 @@
 import { DEADLINE_MICROS } from '../scenario/message-latencies.ts';
 import type { ScenarioReport } from '../scenario/scenario.ts';
 import { commandLineOf, type NetworkOptions } from './network-options.ts';
-import { givenOf, type ScenarioOptions } from './scenario-options.ts';
+import { givenOf, type PlacedVerdict, type ScenarioOptions } from './scenario-options.ts';
 
 /** A run: one cell of the grid under one seed. */
 export interface SweepTask {
@@ -25,6 +25,8 @@ export interface SweepRecord {
   /** Repeats this run alone. */
   readonly command: string;
   readonly report: ScenarioReport;
+  /** What became of what the scenario file expects, if it does. */
+  readonly expectations?: readonly PlacedVerdict[];
 }
 
 /** The command that repeats a run alone. */

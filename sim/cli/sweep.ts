@@ -9,11 +9,19 @@ import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { sweepViews } from '../report/views.ts';
 import type { ScenarioReport } from '../scenario/scenario.ts';
-import { whole } from './command.ts';
+import { EXIT_FAILED, whole } from './command.ts';
 import { addGameOptions, type GameOptions } from './game-options.ts';
 import { addNetworkOptions, type NetworkOptions } from './network-options.ts';
 import { checkPlace, writeHtml, writeText } from './report-file.ts';
-import { addFileArgument, checkNetwork, optionsOfRun, optionsWithFile, scenarioOf } from './scenario-options.ts';
+import {
+  addFileArgument,
+  checkNetwork,
+  optionsOfRun,
+  optionsWithFile,
+  type PlacedVerdict,
+  scenarioOf,
+} from './scenario-options.ts';
+import { expectationsText, failuresOf } from './sweep-expectations.ts';
 import { cellsOf, readGrid } from './sweep-grid.ts';
 import { sweepTable } from './sweep-table.ts';
 import { commandOf, type SweepRecord, type SweepTask } from './sweep-task.ts';
@@ -55,7 +63,7 @@ async function sweep(file: string | undefined, given: SweepOptions, command: Com
   const axes = readGrid(options.grid);
   checkPlace('--out', options.out);
   checkPlace('--html', options.html);
-  const { scenario } = await scenarioOf(options); // what is wrong with it is said once, before anything runs
+  const { scenario, verdicts } = await scenarioOf(options); // what is wrong with it is said once, before anything runs
   const tasks: SweepTask[] = [];
   for (const cell of cellsOf(axes)) {
     await checkNetwork(optionsOfRun(options, cell));
@@ -70,17 +78,35 @@ async function sweep(file: string | undefined, given: SweepOptions, command: Com
       task,
       axes.map(({ name }) => name),
       reports[i]!,
+      verdicts(reports[i]!),
     ),
   );
   if (options.out !== undefined) {
     writeText('--out', options.out, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
   }
   if (options.html !== undefined) writeHtml('--html', options.html, sweepViews(records));
-  const printed = options.json ? JSON.stringify({ records }) : sweepTable(records, options.repeat);
+  const printed = options.json
+    ? JSON.stringify({ records })
+    : `${sweepTable(records, options.repeat)}${expectationsText(records, options.repeat)}`;
   process.stdout.write(`${printed}\n`);
+  const failures = failuresOf(records, options.repeat);
+  for (const failure of failures) process.stderr.write(`${failure}\n`);
+  if (failures.length > 0) process.exitCode = EXIT_FAILED;
 }
 
-function recordOf(task: SweepTask, names: readonly (keyof NetworkOptions)[], report: ScenarioReport): SweepRecord {
+function recordOf(
+  task: SweepTask,
+  names: readonly (keyof NetworkOptions)[],
+  report: ScenarioReport,
+  expectations: readonly PlacedVerdict[],
+): SweepRecord {
   const cell = Object.fromEntries(names.map((name) => [name, task.options[name]]));
-  return { schema: 'tickwire-sweep/1', cell, seed: task.options.seed, command: commandOf(task), report };
+  const record = {
+    schema: 'tickwire-sweep/1',
+    cell,
+    seed: task.options.seed,
+    command: commandOf(task),
+    report,
+  } as const;
+  return expectations.length === 0 ? record : { ...record, expectations };
 }

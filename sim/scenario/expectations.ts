@@ -44,6 +44,7 @@ const METRICS: Readonly<Record<string, Metric>> = {
   droppedShare: { kind: 'share', of: (report) => ratio(report.packetsDropped, report.packetsSent) },
   'dropped.lost': { kind: 'count', of: (report) => report.dropped.lost },
   'dropped.queueFull': { kind: 'count', of: (report) => report.dropped.queueFull },
+  'dropped.cut': { kind: 'count', of: (report) => report.dropped.cut },
   'dropped.tooLarge': { kind: 'count', of: (report) => report.dropped.tooLarge },
   'dropped.policed': { kind: 'count', of: (report) => report.dropped.policed },
   'dropped.overflowed': { kind: 'count', of: (report) => report.dropped.overflowed },

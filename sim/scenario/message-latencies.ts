@@ -135,6 +135,11 @@ export class MessageLatencies {
     };
   }
 
+  /** This client has another connection: what is still under way over the one before never comes. */
+  forget(clientId: bigint): void {
+    this.#connections.get(clientId)?.forget();
+  }
+
   /** By direction and name of the channel. */
   report(facts: RunFacts = {}): ChannelReport[] {
     const end = this.#now();
@@ -177,6 +182,10 @@ class ConnectionMessages {
     tally.streams.push(made);
     streams.set(channel.name, made);
     return made;
+  }
+
+  forget(): void {
+    for (const streams of Object.values(this.#streams)) for (const stream of streams.values()) stream.forget();
   }
 }
 
@@ -299,6 +308,11 @@ class Stream {
     this.#open[found] = 0;
     if (this.#tally.neverBack) this.#oldest = foundNumber + 1;
     while (this.#oldest < this.#next && this.#open[this.#oldest & (RECENT - 1)] === 0) this.#oldest++;
+  }
+
+  /** Nothing of what was sent so far will come. */
+  forget(): void {
+    this.#oldest = this.#next;
   }
 
   /** Of the messages sent after `time`, all that are still known, or those that have come. */

@@ -18,11 +18,11 @@ import {
   traceReader,
 } from './link-settings.ts';
 import { presetNamed } from './presets.ts';
-import type { LinkEntry } from './scenario-schema.ts';
+import type { LinkEntry, TimelineEntry } from './scenario-schema.ts';
 import { type Problem, ScenarioText } from './scenario-text.ts';
 import { checkSource, openSource } from './source-plan.ts';
-import { clientName, Stage, type StageOptions, type Way } from './stage.ts';
-import { playTimeline } from './timeline-plan.ts';
+import { clientName, type Restart, Stage, type StageOptions, type Way } from './stage.ts';
+import { globsNamed, playTimeline } from './timeline-plan.ts';
 
 /** What takes the place of what a file says. */
 export interface ScenarioOverrides {
@@ -46,7 +46,7 @@ export interface ScenarioPlan {
   readonly link: DirectionOptions;
   readonly down?: DirectionOptions;
   /** Sets up what is more than one link for all: links, lines, cross traffic, timeline. */
-  readonly prepare: (world: World) => void;
+  readonly prepare: (world: World, restart?: Restart) => void;
   readonly expect: readonly Expectation[];
   /** Where an expectation stands: `storm.json:31`. */
   readonly placeOf: (expectation: number) => string;
@@ -82,7 +82,9 @@ export function readScenario(
   // Against settings that are wrong themselves, every step would fail once more.
   if (problems.length === 0) {
     const rehearsal = new Stage(links.stage, null, links.representatives(timeline));
-    problems.push(...playTimeline(timeline, rehearsal, seconds * MICROS_PER_SECOND));
+    // Whoever asks for less time than the file is made for leaves out what comes later, and makes no mistake.
+    const end = Math.max(seconds, fields.seconds ?? SECONDS) * MICROS_PER_SECOND;
+    problems.push(...playTimeline(timeline, rehearsal, end));
   }
   if (problems.length > 0) source.fail(problems);
   return {
@@ -92,10 +94,10 @@ export function readScenario(
     seconds,
     seed: overrides.seed ?? fields.seed ?? SEED,
     ...links.forAll(),
-    prepare: (world) => {
+    prepare: (world, restart) => {
       links.configure(world);
       for (const [name, one] of sources) openSource(name, one, world, links.stage.traces);
-      playTimeline(timeline, new Stage(links.stage, world), seconds * MICROS_PER_SECOND);
+      playTimeline(timeline, new Stage(links.stage, { world, restart }), seconds * MICROS_PER_SECOND);
     },
     expect: fields.expect ?? [],
     placeOf: (expectation) => source.at(['expect', expectation]),
@@ -161,7 +163,7 @@ class LinkPlan {
   /** Lines, and links that are not as those of all. */
   configure(world: World): void {
     for (const name of this.#bottlenecks.keys()) this.#open(name, world);
-    const stage = new Stage(this.stage, world);
+    const stage = new Stage(this.stage, { world });
     for (let client = 0; client < this.#clients; client++) {
       for (const way of WAYS) {
         const settings = this.stage.settingsOf(client, way);
@@ -171,8 +173,8 @@ class LinkPlan {
   }
 
   /** Clients of which every other one fares as one of them: which entries mean it is all that tells clients apart. */
-  representatives(timeline: readonly object[]): ReadonlySet<number> {
-    const globs = timeline.map((entry) => globMatcher('link' in entry ? String(entry.link) : '*'));
+  representatives(timeline: readonly TimelineEntry[]): ReadonlySet<number> {
+    const globs = globsNamed(timeline).map(globMatcher);
     const first = new Map<string, number>();
     for (let client = 0; client < this.#clients; client++) {
       const name = clientName(client);
@@ -185,7 +187,7 @@ class LinkPlan {
   #open(name: string, world: World): void {
     const { rateBitsPerSecond, rateTrace } = this.#bottlenecks.get(name)!;
     world.bottleneck(name, rateTrace === undefined ? { rateBitsPerSecond: rateBitsPerSecond! } : { rateTrace });
-    new Stage(this.stage, world).bottleneck(name).lay({});
+    new Stage(this.stage, { world }).bottleneck(name).lay({});
   }
 
   /** Which of the file's `links` mean a client. */

@@ -9,7 +9,7 @@ import { type Expectation, expectationFields } from './expectations.ts';
 import { LINK_SHAPE, type LineFields, type LinkFields, lineFields, linkFields } from './link-schema.ts';
 import { PRESETS } from './presets.ts';
 import { ACTIONS } from './timeline-actions.ts';
-import { duration, fields, oneOf, rate, type Shape, size, whole } from './unit-schemas.ts';
+import { duration, fields, oneOf, rate, type Shape, size, unknownField, whole } from './unit-schemas.ts';
 
 export const CLIENTS_MAX = 10_000;
 export const SECONDS_MAX: number = 30 * 86_400;
@@ -48,6 +48,8 @@ export interface TimelineEntry {
   readonly from?: number;
   readonly every?: number;
   readonly until?: number;
+  /** How long what some actions begin lasts. */
+  readonly for?: number;
 }
 
 export interface ScenarioFields {
@@ -111,7 +113,11 @@ const WHEN: Shape = {
   every: duration(EVERY_MICROS_MIN, RUN_MICROS_MAX, '7s').optional().describe('again and again'),
   until: MICRO_TIME.optional().describe('not after this; with `every`'),
 };
-const entries = Object.values(ACTIONS).map((action) => fields<TimelineEntry>({ ...WHEN, ...action.fields }));
+const sayOfField: typeof unknownField = (key, known) =>
+  Object.hasOwn(ACTIONS, key) ? 'is another action: give it an entry of its own' : unknownField(key, known);
+const entries = Object.values(ACTIONS).map((action) =>
+  fields<TimelineEntry>({ ...WHEN, ...action.fields }, sayOfField),
+);
 const timelineEntry: z.ZodType<TimelineEntry> = z
   .union(entries as [z.ZodType<TimelineEntry>, ...z.ZodType<TimelineEntry>[]], {
     error: `give an object with "at" and one of ${Object.keys(ACTIONS).join(', ')}`,

@@ -28,6 +28,8 @@ export class ScenarioFileError extends Error {}
 const CHARACTERS_MAX = 4 * 1024 * 1024;
 /** Of a value that is shown in a message. */
 const SHOWN_MAX = 60;
+/** A field that is nearly one that a form knows speaks so much against it; 1: any other. */
+const MISSPELT = 0.5;
 /** More than these are not read by anybody. */
 const PROBLEMS_MAX = 50;
 
@@ -119,7 +121,7 @@ function problemsOf(issue: z.core.$ZodIssue, before: Problem['path'] = []): Prob
 
 /**
  * The issues of the form that fits best; null when the value fits none in kind (a number where objects are meant) or in
- * the word by which forms are told apart.
+ * the word by which forms are told apart, and when it fits several as badly.
  */
 function meantForm(forms: readonly z.core.$ZodIssue[][]): z.core.$ZodIssue[] | null {
   const weights = forms.map((issues) => {
@@ -131,12 +133,14 @@ function meantForm(forms: readonly z.core.$ZodIssue[][]): z.core.$ZodIssue[] | n
     return other ? Number.POSITIVE_INFINITY : issues.reduce((sum, issue) => sum + weightOf(issue), 0);
   });
   const least = Math.min(...weights);
-  return least < Number.POSITIVE_INFINITY ? forms[weights.indexOf(least)]! : null;
+  const first = weights.indexOf(least);
+  return least < Number.POSITIVE_INFINITY && weights.lastIndexOf(least) === first ? forms[first]! : null;
 }
 
-/** How much an issue speaks against a form: fields that it does not know, each, and fields that it misses. */
+/** How much an issue speaks against a form: fields that it misses, and fields that it does not know, each; less when misspelt. */
 function weightOf(issue: z.core.$ZodIssue): number {
-  return issue.code === 'unrecognized_keys' ? issue.keys.length : 1;
+  if (issue.code !== 'unrecognized_keys') return 1;
+  return issue.message.split('\n').reduce((sum, line) => sum + (line.includes('do you mean') ? MISSPELT : 1), 0);
 }
 
 /** `timeline[2].set.loss` */

@@ -12,9 +12,11 @@ import { SimAead } from '../world/sim-aead.ts';
 import type { AeadFactory } from '../world/sim-sys.ts';
 import { World } from '../world/world.ts';
 import { ConnectionWatch } from './connection-watch.ts';
+import { forgetful, Lives } from './lives.ts';
 import { type ChannelReport, DEADLINE_MICROS, MessageLatencies } from './message-latencies.ts';
 import { Series } from './series.ts';
 import type { SeriesReport } from './series-report.ts';
+import type { Restart } from './stage.ts';
 
 /** The port that a simulated server is told to listen on. */
 export const SERVER_PORT = 40_000;
@@ -40,9 +42,9 @@ export interface Scenario {
   readonly seed: string | number;
   /**
    * Called once when all hosts are there (`server`, `client-0`, ...) and before time begins: for what is more than one link
-   * for all.
+   * for all. `restart` begins another life of a host that has crashed: the game's code with the arguments of the first.
    */
-  readonly prepare?: (world: World) => void;
+  readonly prepare?: (world: World, restart: Restart) => void;
   /** See `WorldOptions.strict`. */
   readonly strict?: boolean;
   /** See `WorldOptions.openAead`. */
@@ -84,7 +86,7 @@ export interface ScenarioReport {
   readonly scenario: string;
   readonly seed: string;
   readonly clients: number;
-  /** Clients whose connection was refused or timed out at the start. */
+  /** Times that the code of a client could not connect: refused, or timed out. A client that is started again may once more. */
   readonly clientsFailed: number;
   readonly digest: string;
   readonly virtualSeconds: number;
@@ -139,17 +141,22 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
   const watch = new ConnectionWatch();
   if (capture !== undefined) listenIn(capture, world, scenario, privateKey, watch);
   const tapOf = (tap: MessageTap) => capture?.tap(tap) ?? tap;
-  const engine = watch.server(openEngine(world, server, warn, tapOf(messages.server())));
+  const lives = new Lives(world);
   const args = { port: SERVER_PORT, address: address.replace(/:\d+$/, ''), privateKey };
-  world.start(server, 0, () => game.server?.(engine, { ...args, maxClients: Math.max(1, scenario.clients) }));
+  lives.begin(
+    server,
+    0,
+    () => watch.server(forgetful(openEngine(world, server, warn, tapOf(messages.server())), messages)),
+    (engine) => game.server?.(engine, { ...args, maxClients: Math.max(1, scenario.clients) }),
+  );
   let clientsFailed = 0;
   for (let index = 0; index < scenario.clients; index++) {
     const host = world.host(`client-${index}`);
-    const engine = watch.client(openEngine(world, host, warn, tapOf(messages.client(BigInt(index + 1)))), index);
     if (scenario.down !== undefined) world.direction(server, host).configure(scenario.down);
-    const token = () => mint(engine, game, privateKey, address, host.name, index);
     const begin = START_MICROS + world.streams.stream(`scenario/start/${host.name}`).below(START_SPREAD_MICROS);
-    world.start(host, begin, async () => {
+    const open = () => watch.client(openEngine(world, host, warn, tapOf(messages.client(BigInt(index + 1)))), index);
+    lives.begin(host, begin, open, async (engine) => {
+      const token = () => mint(engine, game, privateKey, address, host.name, index);
       try {
         await game.client?.(engine, { index, address, token });
       } catch (error) {
@@ -160,7 +167,7 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
       }
     });
   }
-  scenario.prepare?.(world);
+  scenario.prepare?.(world, lives.restart);
   const series = scenario.series === true ? new Series(world, messages, watch) : null;
   const untilMicros = scenario.seconds * 1_000_000;
   try {

@@ -7,6 +7,7 @@
 
 import { checkBottleneck } from '../link/bottleneck-options.ts';
 import { checkDirection } from '../link/direction-options.ts';
+import type { LinkDirection } from '../link/link.ts';
 import { EventQueue } from '../world/event-queue.ts';
 import type { SimHost } from '../world/host.ts';
 import type { World } from '../world/world.ts';
@@ -19,8 +20,27 @@ import {
   type SettingChanges,
   type TraceReader,
 } from './link-settings.ts';
+import { Spells } from './spells.ts';
 
 export type Way = 'up' | 'down';
+
+/** One way between two hosts. */
+export interface HostWay {
+  /** `client-0>server` */
+  readonly name: string;
+  /** Null in a rehearsal. */
+  readonly link: LinkDirection | null;
+}
+
+/** Begins another life of a host that has crashed: its code with the arguments of the first. */
+export type Restart = (host: SimHost) => void;
+
+/** Where it plays, other than in a rehearsal. */
+export interface Scene {
+  readonly world: World;
+  /** Without it no host comes back. */
+  readonly restart?: Restart | undefined;
+}
 
 /** A direction or a bottleneck. */
 export interface Target {
@@ -40,6 +60,8 @@ export interface StageOptions {
 
 /** Steps of all timelines of a run: more is a mistake in a unit. */
 const STEPS_MAX = 100_000;
+/** Pairs of hosts that one partition parts: a hundred clients from a thousand others, or all from the server. */
+const PAIRS_MAX = 100_000;
 export const SERVER = 'server';
 
 /** The name of a client's host, as `runScenario` names it. */
@@ -50,9 +72,14 @@ export function clientName(client: number): string {
 export class Stage {
   readonly traces: TraceReader;
   readonly #options: StageOptions;
+  /** How long what was begun on links and hosts lasts. */
+  readonly spells: Spells = new Spells();
   readonly #world: World | null;
+  readonly #restart: Restart | undefined;
   /** Clients that a rehearsal plays with: others fare as one of them. */
   readonly #played: ReadonlySet<number> | null;
+  /** Hosts that have crashed. */
+  readonly #down: Set<string> = new Set();
   readonly #targets: Map<string, Target> = new Map();
   /** The rehearsal's agenda. */
   readonly #agenda: EventQueue = new EventQueue();
@@ -62,11 +89,12 @@ export class Stage {
   #entry = 0;
   #now = 0;
 
-  /** In `world`; or, with null, a rehearsal with those clients. */
-  constructor(options: StageOptions, world: World | null, played: ReadonlySet<number> | null = null) {
+  /** In a scene; or, with null, a rehearsal with those clients. */
+  constructor(options: StageOptions, scene: Scene | null, played: ReadonlySet<number> | null = null) {
     this.traces = options.traces;
     this.#options = options;
-    this.#world = world;
+    this.#world = scene?.world ?? null;
+    this.#restart = scene?.restart;
     this.#played = played;
   }
 
@@ -78,7 +106,7 @@ export class Stage {
   /** The links of the clients that are meant. */
   links(glob: string, direction: Way | 'both'): Target[] {
     const ways: readonly Way[] = direction === 'both' ? ['up', 'down'] : [direction];
-    const clients = this.#clientsNamed(glob);
+    const clients = this.#clientsMeant(glob);
     return clients.flatMap((client) => ways.map((way) => this.link(client, way)));
   }
 
@@ -117,10 +145,72 @@ export class Stage {
    * Does something to every host that is meant: the server by its name, clients by a pattern too. A rehearsal only finds
    * out whether there is one.
    */
-  eachHost(glob: string, act: (host: SimHost, world: World) => void): void {
+  eachHost(globs: readonly string[], act: (host: SimHost, world: World) => void): void {
     const world = this.#world;
-    const names = glob === SERVER ? [SERVER] : this.#clientsNamed(glob).map(clientName);
+    const names = this.hosts(globs);
     if (world !== null) for (const name of names) act(world.hostNamed(name)!, world);
+  }
+
+  /** The names of the hosts that are meant, each once; in a rehearsal, of those that it plays with. */
+  hosts(globs: readonly string[]): string[] {
+    const names = globs.flatMap((glob) => (glob === SERVER ? [SERVER] : this.#clientsMeant(glob).map(clientName)));
+    return [...new Set(names)];
+  }
+
+  /** The ways between the server and the clients that are meant. */
+  ways(globs: readonly string[], direction: Way | 'both'): HostWay[] {
+    if (globs.includes(SERVER)) throw new RangeError('name clients: a link is between one of them and the server');
+    return this.hosts(globs).flatMap((client) => {
+      const ways: HostWay[] = [];
+      if (direction !== 'down') ways.push(this.#way(client, SERVER));
+      if (direction !== 'up') ways.push(this.#way(SERVER, client));
+      return ways;
+    });
+  }
+
+  /** The ways from hosts to others, and unless it is one way back. Throws RangeError when a host is on both sides. */
+  across(a: readonly string[], b: readonly string[], oneWay: boolean): HostWay[] {
+    const [those, others] = [this.hosts(a), this.hosts(b)];
+    const both = those.find((name) => others.includes(name));
+    if (both !== undefined) throw new RangeError(`${both} is on both sides`);
+    const [here, there] = [this.#count(a), this.#count(b)];
+    if (here * there > PAIRS_MAX) {
+      throw new RangeError(`${here} hosts and ${there} others: give at most ${PAIRS_MAX} pairs`);
+    }
+    return those.flatMap((from) =>
+      others.flatMap((to) => (oneWay ? [this.#way(from, to)] : [this.#way(from, to), this.#way(to, from)])),
+    );
+  }
+
+  /** Hosts that are meant, whether a rehearsal plays with them or not; one that is named twice counts twice. */
+  #count(globs: readonly string[]): number {
+    return globs.reduce((sum, glob) => sum + (glob === SERVER ? 1 : this.#clientsNamed(glob).length), 0);
+  }
+
+  #way(from: string, to: string): HostWay {
+    const world = this.#world;
+    const link = world === null ? null : world.direction(world.hostNamed(from)!, world.hostNamed(to)!);
+    return { name: `${from}>${to}`, link };
+  }
+
+  isDown(name: string): boolean {
+    return this.#down.has(name);
+  }
+
+  /** Throws RangeError when it has crashed already. */
+  crash(name: string): void {
+    if (this.#down.has(name)) throw new RangeError(`${name} has crashed already: restart it before`);
+    this.#down.add(name);
+    this.#world?.crash(this.#world.hostNamed(name)!);
+  }
+
+  /** Throws RangeError when it has not crashed. */
+  restart(name: string): void {
+    if (!this.#down.delete(name)) throw new RangeError(`${name} has not crashed when it is to be started again`);
+    if (this.#world === null) return;
+    if (this.#restart === undefined)
+      throw new Error(`nothing is known of the code of ${name}: give prepare() a restart`);
+    this.#restart(this.#world.hostNamed(name)!);
   }
 
   /** What is put on the stage from here is of this entry of the timeline. */
@@ -159,6 +249,12 @@ export class Stage {
   }
 
   /** Clients that are meant; in a rehearsal, those of them that it plays with. */
+  #clientsMeant(glob: string): number[] {
+    const named = this.#clientsNamed(glob);
+    const played = this.#played;
+    return played === null ? named : named.filter((client) => played.has(client));
+  }
+
   #clientsNamed(glob: string): number[] {
     const matches = globMatcher(glob);
     const named = Array.from({ length: this.#options.clients }, (_, i) => i).filter((i) => matches(clientName(i)));
@@ -167,8 +263,7 @@ export class Stage {
       const there = last < 0 ? 'there are none' : `there is client-0${last > 0 ? ` to client-${last}` : ''}`;
       throw new RangeError(`no client is called "${glob}"; ${there}`);
     }
-    const played = this.#played;
-    return played === null ? named : named.filter((client) => played.has(client));
+    return named;
   }
 
   #target(key: string, settings: LinkSettings, apply: (settings: LinkSettings) => void): Target {

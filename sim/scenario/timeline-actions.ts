@@ -1,25 +1,15 @@
 /**
  * What a timeline of a scenario file can do: one entry each in ACTIONS, with the fields that it has in the file and what it
- * does. A new kind of event is a new entry here and a row in sim/README.md.
+ * does. Faults are in `fault-actions.ts`. A new kind of event is a new entry here and a row in sim/README.md.
  */
 
 import { z } from 'zod';
+import { FAULT_ACTIONS } from './fault-actions.ts';
 import { LINK_SHAPE, type LinkFields, linkFields } from './link-schema.ts';
 import { type SettingChanges, type SettingName, settingsOf } from './link-settings.ts';
 import type { Stage, Target } from './stage.ts';
+import { action, globsOf, type Hosts, hostGlob, hosts, type TimelineAction } from './timeline-action.ts';
 import { duration, fields, oneOf, rate, type Shape, share } from './unit-schemas.ts';
-
-/** One kind of event. Its name is the field by which an entry is known. */
-export interface TimelineAction {
-  /** Besides `at`, or `from`, `every` and `until`. */
-  readonly fields: Shape;
-  /** Does it, at the stage's time. Throws RangeError when it cannot be. */
-  readonly act: (stage: Stage, entry: unknown) => void;
-}
-
-function action<Entry>(fields: Shape, act: (stage: Stage, entry: Entry) => void): TimelineAction {
-  return { fields, act: act as TimelineAction['act'] };
-}
 
 /** Ramps move in steps of this unless they say otherwise: finer than a player notices. */
 const STEP_MICROS = 100_000;
@@ -34,14 +24,14 @@ interface Where {
   readonly bottleneck?: string;
 }
 
-const GLOB_SAY = 'give a name such as "client-3", or a pattern such as "client-*" or "client-[0..9]"';
-export const hostGlob: z.ZodType<string> = z.string({ error: GLOB_SAY }).min(1, { error: GLOB_SAY });
-
 const WHERE: Shape = {
   link: hostGlob.optional().describe('clients whose links are meant; all by default'),
   direction: oneOf(['up', 'down', 'both']).optional(),
   bottleneck: z.string().optional().describe('a bottleneck of this file in place of links'),
 };
+
+/** Whose links; of a line, nobody's in particular. */
+const linksNamed = ({ link = '*' }: Where): readonly string[] => [link];
 
 function targetsOf(stage: Stage, where: Where): Target[] {
   if (where.bottleneck === undefined) return stage.links(where.link ?? '*', where.direction ?? 'both');
@@ -52,7 +42,7 @@ function targetsOf(stage: Stage, where: Where): Target[] {
 }
 
 /** Changes only what it names, at once. */
-const set = action<Where & { readonly set: LinkFields }>({ set: linkFields, ...WHERE }, (stage, entry) => {
+const set = action<Where & { readonly set: LinkFields }>({ set: linkFields, ...WHERE }, linksNamed, (stage, entry) => {
   const changes = settingsOf(entry.set, stage.traces);
   for (const target of targetsOf(stage, entry)) target.lay(changes);
 });
@@ -86,6 +76,7 @@ const ramp = action<Ramp>(
       .describe('time between two steps; 100ms by default'),
     ...WHERE,
   },
+  linksNamed,
   (stage, entry) => {
     const { over, step = STEP_MICROS } = entry;
     const begin = stage.now;
@@ -131,10 +122,12 @@ function between(from: Readonly<Record<string, number>>, goal: SettingChanges, p
 }
 
 /** The NAT in front of hosts forgets them. */
-const rebind = action<{ readonly rebind: string; readonly address?: boolean }>(
-  { rebind: hostGlob, address: z.boolean().optional().describe('the outside address changes too, not only the port') },
-  (stage, { rebind, address = false }) => stage.eachHost(rebind, (host, world) => world.rebind(host, { address })),
+const rebind = action<{ readonly rebind: Hosts; readonly address?: boolean }>(
+  { rebind: hosts, address: z.boolean().optional().describe('the outside address changes too, not only the port') },
+  ({ rebind }) => globsOf(rebind),
+  (stage, { rebind, address = false }) =>
+    stage.eachHost(globsOf(rebind), (host, world) => world.rebind(host, { address })),
 );
 
 /** By name. */
-export const ACTIONS: Readonly<Record<string, TimelineAction>> = { set, ramp, rebind };
+export const ACTIONS: Readonly<Record<string, TimelineAction>> = { set, ramp, rebind, ...FAULT_ACTIONS };

@@ -2,7 +2,9 @@
 
 import { z } from 'zod';
 import {
+  COST_UNITS,
   DURATION_UNITS,
+  PPM_UNITS,
   patternOf,
   RATE_UNITS,
   readQuantity,
@@ -16,9 +18,19 @@ import {
 export type QuantitySchema = z.ZodType<number, string>;
 export type ShareSchema = z.ZodType<number, number | string>;
 
-/** Microseconds from `min` to `max`. */
+/** Microseconds from `min` to `max`; with a sign where `min` is negative. */
 export function duration(min: number, max: number, example = '50ms'): QuantitySchema {
   return quantity('a duration', DURATION_UNITS, min, max, example);
+}
+
+/** Nanoseconds up to `max`. */
+export function cost(max: number, example: string): QuantitySchema {
+  return quantity('a time', COST_UNITS, 0, max, example);
+}
+
+/** Millionths up to `max`, either way. */
+export function drift(max: number): QuantitySchema {
+  return quantity('a drift', PPM_UNITS, -max, max, '50ppm');
 }
 
 /** Bits a second. */
@@ -36,12 +48,16 @@ function quantity(what: string, units: Units, min: number, max: number, example:
     `give ${what} from ${writeQuantity(min, units)} to ${writeQuantity(max, units)}, ` + `such as "${example}"`;
   return z
     .string({ error: say })
-    .regex(patternOf(units), { error: say })
+    .regex(min < 0 ? signed(patternOf(units)) : patternOf(units), { error: say })
     .transform((text, context) => {
-      const value = readQuantity(text, units)!;
+      const value = text.startsWith('-') ? -readQuantity(text.slice(1), units)! : readQuantity(text, units)!;
       if (value < min || value > max) context.issues.push({ code: 'custom', message: say, input: text });
       return value;
     });
+}
+
+function signed(pattern: RegExp): RegExp {
+  return new RegExp(pattern.source.replace('^', '^-?'));
 }
 
 /** A probability or a share: 0 .. 1, or a percentage. */
@@ -73,12 +89,12 @@ export function oneOf<const Word extends string>(words: readonly Word[]): z.ZodT
 /** Fields of an object and what each may be. */
 export type Shape = Readonly<Record<string, z.ZodType>>;
 
-/** An object with these fields and no others; a field that it does not know is named with the nearest that it does. */
-export function fields<T>(shape: Shape): z.ZodType<T> {
+/** An object with these fields and no others; `say` what to say of one that it does not know. */
+export function fields<T>(shape: Shape, say: typeof unknownField = unknownField): z.ZodType<T> {
   const known = Object.keys(shape);
   const schema = z.strictObject(shape, {
     error: (issue) => {
-      if (issue.code === 'unrecognized_keys') return issue.keys!.map((key) => unknownField(key, known)).join('\n');
+      if (issue.code === 'unrecognized_keys') return issue.keys!.map((key) => say(key, known)).join('\n');
       const some = known.filter((name) => !name.startsWith('$'));
       return `give an object: { ${some.slice(0, 4).join(', ')}${some.length > 4 ? ', ...' : ''} }`;
     },

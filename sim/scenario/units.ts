@@ -3,10 +3,14 @@
 /** A unit and what one of it is in the base unit. */
 export type Units = Readonly<Record<string, number>>;
 
+/** In nanoseconds: what code costs. */
+export const COST_UNITS: Units = { ns: 1, us: 1_000, ms: 1_000_000, s: 1_000_000_000 };
 /** In microseconds. */
 export const DURATION_UNITS: Units = { us: 1, ms: 1_000, s: 1_000_000, min: 60_000_000, h: 3_600_000_000 };
 /** In bits a second. */
 export const RATE_UNITS: Units = { 'bit/s': 1, 'kbit/s': 1_000, 'Mbit/s': 1_000_000, 'Gbit/s': 1_000_000_000 };
+/** In millionths. */
+export const PPM_UNITS: Units = { ppm: 1 };
 /** In bytes. */
 export const SIZE_UNITS: Units = { B: 1, kB: 1_000, KiB: 1_024, MB: 1_000_000, MiB: 1_048_576 };
 

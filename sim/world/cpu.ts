@@ -21,7 +21,7 @@ export interface CpuOptions {
 }
 
 /** A second for one turn, packet or byte: more is a pause. */
-const COST_NANOS_MAX = 1_000_000_000;
+export const COST_NANOS_MAX = 1_000_000_000;
 const KINDS = 8;
 /** Turns taken from the front after which the row is moved up. */
 const WAITING_SPLICE = 1_024;

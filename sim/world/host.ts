@@ -34,10 +34,10 @@ import type { Stream, Streams } from './streams.ts';
 /** Clocks of two hosts begin up to this far apart (18 minutes): code that compares them is found out. */
 const CLOCK_ORIGIN_MICROS_MAX = 1 << 30;
 /** An hour: a pause that is longer is a crash. */
-const PAUSE_MICROS_MAX = 3_600_000_000;
+export const PAUSE_MICROS_MAX = 3_600_000_000;
 /** What Linux never goes below (SOCK_MIN_RCVBUF), rounded down; and more than any kernel gives. */
-const RECEIVE_BUFFER_BYTES_MIN = 2_048;
-const RECEIVE_BUFFER_BYTES_MAX = 1 << 30;
+export const RECEIVE_BUFFER_BYTES_MIN = 2_048;
+export const RECEIVE_BUFFER_BYTES_MAX: number = 1 << 30;
 const TWO_TO_32 = 0x1_0000_0000;
 /** Hosts of a world: three bytes of `10.x.y.z`, less the ends. */
 export const HOSTS_MAX = 0xff_fffe;

@@ -38,7 +38,7 @@ const MAPPINGS_MAX = 20_000;
 /** What is not a port. */
 const NO_PORT = 0;
 /** A day. Home routers forget UDP after 30 s to 5 min (RFC 4787 asks for 2 min or more). */
-const TIMEOUT_MICROS_MAX = 86_400_000_000;
+export const TIMEOUT_MICROS_MAX = 86_400_000_000;
 
 /** What a local port is outside. */
 interface Mapping {

@@ -23,7 +23,7 @@ export type FaultSpan =
 
 export const SEND_ERRORS: readonly SendError[] = ['EAGAIN', 'ENOBUFS', 'ECONNREFUSED', 'EMSGSIZE', 'EPERM'];
 /** An hour. */
-const SPAN_MICROS_MAX = 3_600_000_000;
+export const SPAN_MICROS_MAX = 3_600_000_000;
 export const TIMES_MAX = 1_000_000;
 /** After which a flush finds room again that was one of so many: what a full buffer of 200 KiB takes at some Gbit/s. */
 const ROOM_MICROS: Micros = 1_000;

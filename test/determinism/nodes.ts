@@ -14,7 +14,9 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 
 const SIM = fileURLToPath(new URL('../../sim/cli/main.js', import.meta.url));
-/** What each version runs: the stand-in and the real ciphers, with links that use every kind of chance. */
+/** Links of every model. */
+const LINKS = fileURLToPath(new URL('./links.js', import.meta.url));
+/** What the simulator runs: the stand-in and the real ciphers, with links that use every kind of chance. */
 const RUNS: readonly (readonly string[])[] = [
   ['--clients', '8', '--latency', '50', '--jitter', '10', '--loss', '5', '--seconds', '20', '--seed', '7'],
   [
@@ -22,6 +24,8 @@ const RUNS: readonly (readonly string[])[] = [
     ...'--duplicate 2 --reorder 2 --seconds 10'.split(' '),
   ],
   ['--clients', '2', '--latency', '20', '--loss', '20', '--seconds', '10', '--seed', 'other', '--aead', 'real'],
+  // Faults: hosts that stand still, crash and come back.
+  [fileURLToPath(new URL('../../../samples/scenarios/bad-day.json', import.meta.url))],
 ];
 
 const command = new Command('test:nodes')
@@ -33,14 +37,14 @@ const command = new Command('test:nodes')
 process.exitCode = compare(command.opts<{ versions: number[] }>().versions);
 
 function compare(versions: readonly number[]): number {
-  const expected = RUNS.map((args) => digestOf(process.execPath, args));
+  const expected = digestsOf(process.execPath);
   process.stdout.write(`${process.version}  ${expected.join('  ')}\n`);
   const folder = mkdtempSync(join(tmpdir(), 'tickwire-nodes-'));
   try {
     let differing = 0;
     for (const version of versions) {
       const node = bring(folder, version);
-      const digests = RUNS.map((args) => digestOf(node, args));
+      const digests = digestsOf(node);
       const equal = digests.every((digest, i) => digest === expected[i]);
       const name = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
       process.stdout.write(`${name}  ${digests.join('  ')}  ${equal ? 'equal' : 'DIFFERENT'}\n`);
@@ -69,9 +73,14 @@ function bring(folder: string, version: number): string {
   return node;
 }
 
-/** The digest of one run with another interpreter. */
+/** The digests of all runs with one interpreter. */
+function digestsOf(node: string): string[] {
+  return [...RUNS.map((args) => digestOf(node, [SIM, 'run', ...args, '--json'])), digestOf(node, [LINKS])];
+}
+
+/** The digest that one run prints. */
 function digestOf(node: string, args: readonly string[]): string {
-  const out = execFileSync(node, [SIM, 'run', ...args, '--json'], {
+  const out = execFileSync(node, args, {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });

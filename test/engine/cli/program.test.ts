@@ -22,6 +22,7 @@ const HEALTHY: Commands = {
     machine: { platform: 'x', arch: 'y', kernel: 'z', node: '20.19.0', cpu: 'c', cpus: 1, memoryBytes: 1 },
     checks: [{ name: 'sockets', ok: true, required: true, found: 'they work', remedy: '' }],
   }),
+  simulate: async () => 0,
 };
 
 async function run(words: readonly string[], commands: Commands = HEALTHY) {
@@ -70,8 +71,24 @@ describe('the tickwire command', () => {
     expect(JSON.parse(out).checks[0].name).toBe('sockets');
   });
 
+  it('leaves all that follows `sim` to the simulator, and answers its exit code', async () => {
+    const heard: (readonly string[])[] = [];
+    const commands: Commands = {
+      ...HEALTHY,
+      simulate: async (words) => {
+        heard.push(words);
+        return 1;
+      },
+    };
+    for (const words of [['sim', 'run', '--help', '--version', '-x'], ['sim'], ['sim', 'doctor', '--json']]) {
+      expect(await run(words, commands)).toEqual({ code: 1, out: '', err: '' });
+    }
+    expect(heard).toEqual([['run', '--help', '--version', '-x'], [], ['doctor', '--json']]);
+    expect((await run(['--help'])).out).toMatch(/^ +sim +run games/m);
+  });
+
   it('makes one line and an exit code of an error that a person can act on', async () => {
-    const failing = (error: Error): Commands => ({ examine: () => Promise.reject(error) });
+    const failing = (error: Error): Commands => ({ ...HEALTHY, examine: () => Promise.reject(error) });
     const missing = await run(['doctor'], failing(new SysError('EPERM', 'socket', 'no right')));
     expect(missing).toEqual({ code: 3, out: '', err: 'tickwire: socket: EPERM: no right' });
     expect(await run(['doctor'], failing(new SysError('EADDRINUSE', 'bind', 'port 7')))).toMatchObject({ code: 1 });
@@ -79,7 +96,9 @@ describe('the tickwire command', () => {
   });
 
   it('lets a bug of ours through, with its stack', async () => {
-    await expect(run(['doctor'], { examine: () => Promise.reject(new TypeError('a bug')) })).rejects.toThrow('a bug');
+    await expect(
+      run(['doctor'], { ...HEALTHY, examine: () => Promise.reject(new TypeError('a bug')) }),
+    ).rejects.toThrow('a bug');
   });
 
   it('answers 2 for a bad option of the engine', () => {

@@ -40,6 +40,13 @@ describe.skipIf(!built)(
       expect(stdout).toContain(`links            as in ${join(SAMPLES, name)}.json`);
     });
 
+    it('runs the sample bad-day, whose expectations hold, the same each time', () => {
+      const [first, again] = [1, 2].map(() => report(['run', join(SAMPLES, 'bad-day.json')]));
+      expect(first.expectations.length).toBeGreaterThan(3);
+      expect(first.expectations.filter(({ held }: { held: boolean }) => !held)).toEqual([]);
+      expect(again.digest).toBe(first.digest);
+    });
+
     it('gives the digest of the options that say the same', () => {
       const fromFile = report(['run', STORM]);
       expect(fromFile.scenario).toBe('storm');
@@ -170,6 +177,28 @@ describe.skipIf(!built)(
       const { command, report: recorded } = records[1];
       expect(command).toBe(`npm run sim -- run ${STORM} --loss 20 --seconds 2 --seed 5/0`);
       expect(report(command.replace('npm run sim -- ', '').split(' ')).digest).toBe(recorded.digest);
+    });
+
+    it('exits with 1 when an expectation fails in a cell, and says in which, and how to repeat it', () => {
+      const file = write(
+        'expects.json',
+        '{ "clients": 1, "seconds": 1, "link": { "latency": "30ms" }, "expect": [\n{ "metric": "packetsSent", "gt": 0 },\n' +
+          '{ "metric": "latency.p50", "lt": "50ms" }, { "metric": "latency.p50", "lt": "70ms" } ] }',
+      );
+      const args = ['sweep', file, '--grid', 'latency=30,60,80', '--repeat', '2', '--jobs', '1'];
+      const { status, stdout, stderr } = sim(args);
+      expect(status).toBe(1);
+      expect(stdout).toMatch(/\ncells in which an expectation failed: 2 of 3 \(4 of 6 runs\)\n$/);
+      const again = (latency: number) => `npm run sim -- run ${file} --latency ${latency} --seed 1/0`;
+      expect(stderr.trim().split('\n')).toEqual([
+        `${file}:3: latency 60: 2 of 2 runs: expected latency.p50 < 50ms, and it is 60ms (${again(60)})`,
+        `${file}:3: latency 80: 2 of 2 runs: expected latency.p50 < 50ms, and it is 80ms (${again(80)})`,
+        `${file}:3: latency 80: 2 of 2 runs: expected latency.p50 < 70ms, and it is 80ms (${again(80)})`,
+      ]);
+      const held = sim(['sweep', file, '--grid', 'latency=30,40', '--repeat', '1', '--jobs', '1', '--json']);
+      expect([held.status, held.stderr]).toEqual([0, '']);
+      expect(JSON.parse(held.stdout).records[1].expectations).toHaveLength(3);
+      expect(sim(['run', ...again(60).split(' ').slice(5)]).status).toBe(1);
     });
 
     it('says once what is wrong with a cell', () => {

@@ -9,7 +9,7 @@ const REPORT = {
   packetsSent: 1_000,
   packetsDuplicated: 3,
   packetsDropped: 50,
-  dropped: { lost: 40, queueFull: 10, tooLarge: 0, policed: 0, overflowed: 0, unheard: 0 },
+  dropped: { lost: 40, queueFull: 10, cut: 7, tooLarge: 0, policed: 0, overflowed: 0, unheard: 0 },
   latencyMs: { p50: 20, p99: null },
   channels: [
     {
@@ -30,6 +30,7 @@ it.each([
   [{ metric: 'clientsFailed', gt: 1 }, false, 'clientsFailed > 1, and it is 1'],
   [{ metric: 'clientsFailed', ge: 1 }, true, 'clientsFailed >= 1, and it is 1'],
   [{ metric: 'dropped.queueFull', eq: 10 }, true, 'dropped.queueFull = 10, and it is 10'],
+  [{ metric: 'dropped.cut', le: 6 }, false, 'dropped.cut <= 6, and it is 7'],
   [{ metric: 'droppedShare', lt: '5%' }, false, 'droppedShare < 5%, and it is 5%'],
   [{ metric: 'droppedShare', lt: 0.051 }, true, 'droppedShare < 5.1%, and it is 5%'],
   [{ metric: 'latency.p50', le: '20ms' }, true, 'latency.p50 <= 20ms, and it is 20ms'],

@@ -53,6 +53,22 @@ describe('the latencies of messages', () => {
     expect(messages.report()[0]).toMatchObject({ queued: 1_025, arrived: 1, latencyMs: { p50: null } });
   });
 
+  it('are not those of an earlier connection, whose messages do not come any more', () => {
+    let now = 0;
+    const messages = new MessageLatencies(() => now);
+    const [server, client] = [messages.server(), messages.client(1n)];
+    server.queued(1n, ORDERED, HELLO, 0, 3);
+    client.queued(null, ORDERED, HELLO, 0, 3);
+    now = 5_000_000;
+    messages.forget(2n);
+    messages.forget(1n);
+    server.queued(1n, ORDERED, HELLO, 0, 3);
+    client.queued(null, ORDERED, HELLO, 0, 3);
+    now += 30_000;
+    for (const side of [server, client]) side.arrived(1n, ORDERED, HELLO, 0, 3);
+    for (const { queued, latencyMs } of messages.report()) expect([queued, latencyMs.mean]).toEqual([2, 30]);
+  });
+
   it('of a channel that never goes back do not take a lost message for a later one of the same bytes', () => {
     let now = 0;
     const messages = new MessageLatencies(() => now);

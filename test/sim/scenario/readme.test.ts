@@ -20,7 +20,7 @@ describe('sim/README.md', () => {
   });
 });
 
-it.each(['train', 'office-upload', 'cell'])('the sample %s is in order', (name) => {
+it.each(['train', 'office-upload', 'cell', 'bad-day'])('the sample %s is in order', (name) => {
   const plan = readScenario(name, read(`samples/scenarios/${name}.json`), (file) => read(`samples/scenarios/${file}`));
   expect(plan.expect.length).toBeGreaterThan(1);
 });

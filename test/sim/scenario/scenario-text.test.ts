@@ -6,7 +6,7 @@ import { readScenario } from '../../../sim/scenario/scenario-plan.ts';
 import { ScenarioFileError } from '../../../sim/scenario/scenario-text.ts';
 import { Stream } from '../../../sim/world/streams.ts';
 
-const TEXTS = ['train', 'office-upload', 'cell'].map((name) =>
+const TEXTS = ['train', 'office-upload', 'cell', 'bad-day'].map((name) =>
   readFileSync(new URL(`../../../samples/scenarios/${name}.json`, import.meta.url), 'utf8'),
 );
 
@@ -89,7 +89,75 @@ describe('a problem of a file', () => {
     ['{ "timeline": [{ "from": "3s", "every": "10us", "set": {} }] }', 'timeline[0].every: give a duration from 1ms'],
     ['{ "timeline": [{ "at": "8s", "ramp": { "latency": "1ms" } }] }', 'timeline[0].over: is missing'],
     ['{ "timeline": [{ "at": "8s", "ramp": { "mtu": "1kB" }, "over": "1s" }] }', 'timeline[0].ramp.mtu: unknown field'],
-    ['{ "timeline": [7] }', 'timeline[0]: give an object with "at" and one of set, ramp, rebind (got 7)'],
+    ['{ "timeline": [7] }', 'timeline[0]: give an object with "at" and one of set, ramp, rebind, cut,'],
+    ['{ "timeline": [{ "at": "1s" }] }', 'timeline[0]: give an object with "at" and one of set, ramp, rebind, cut,'],
+    ['{ "timeline": [{ "at": "1s", "explode": "*" }] }', 'timeline[0]: give an object with "at" and one of set,'],
+    ['{ "timeline": [{ "at": "1s", "cut": "*", "hold": "*" }] }', 'timeline[0]: give an object with "at" and one of'],
+    ['{ "timeline": [{ "at": "1s", "cut": "*", "pause": "*" }] }', 'timeline[0].pause: is another action: give it an'],
+    [
+      '{ "timeline": [{ "at": "1s", "craash": "*", "for": "1s" }] }',
+      'timeline[0].craash: unknown field; do you mean "crash"?',
+    ],
+    [
+      '{ "timeline": [{ "at": "1s", "pause": "server" }] }',
+      'timeline[0].for: is missing: give a duration from 1us to 1h',
+    ],
+    ['{ "timeline": [{ "at": "1s", "cut": "*", "for": "3day" }] }', 'timeline[0].for: give a duration from 1us to 48h'],
+    ['{ "timeline": [{ "at": "1s", "cut": [] }] }', 'timeline[0].cut: give a name such as "client-3"'],
+    ['{ "timeline": [{ "at": "1s", "cut": "server" }] }', 'timeline[0]: name clients: a link is between one of them'],
+    ['{ "timeline": [{ "at": "1s", "crash": "client-8" }] }', 'timeline[0]: no client is called "client-8"; there is'],
+    ['{ "timeline": [{ "at": "1s", "restart": "server" }] }', 'timeline[0]: server has not crashed when it is to be'],
+    [
+      '{ "timeline": [{ "at": "3s", "crash": "client-*" }, { "at": "1s", "crash": "client-3" }] }',
+      'timeline[0]: client-3 has crashed already: restart it before',
+    ],
+    [
+      '{ "timeline": [{ "at": "1s", "crash": "client-3", "for": "3s" }, { "at": "5s", "restart": "client-3" }] }',
+      'timeline[1]: client-3 has not crashed',
+    ],
+    [
+      '{ "timeline": [{ "at": "1s", "partition": "client-[0..3]", "others": ["server", "client-3"] }] }',
+      'timeline[0]: client-3 is on both sides',
+    ],
+    [
+      '{ "clients": 1000, "timeline": [{ "at": "1s", "partition": "client-[0..499]", "others": "client-[500..999]" }] }',
+      'timeline[0]: 500 hosts and 500 others: give at most 100000 pairs',
+    ],
+    ['{ "timeline": [{ "at": "1s", "failSends": "EPERM", "host": "server" }] }', 'timeline[0]: give either "for" or'],
+    [
+      '{ "timeline": [{ "at": "1s", "failSends": "EIO", "host": "server" }] }',
+      'timeline[0].failSends: give one of EAGAIN',
+    ],
+    [
+      '{ "timeline": [{ "at": "1s", "cpu": { "perTurn": "2s" }, "host": "server" }] }',
+      'timeline[0].cpu.perTurn: give a time from 0ns to 1s',
+    ],
+    [
+      '{ "timeline": [{ "at": "1s", "drift": "50", "host": "*" }] }',
+      'timeline[0].drift: give a drift from -100000ppm to',
+    ],
+    ['{ "timeline": [{ "at": "1s", "leap": "-1s", "host": "*" }] }', 'timeline[0].leap: give a duration from 0us to'],
+    [
+      '{ "timeline": [{ "at": "1s", "receiveBuffer": "1B", "host": "*" }] }',
+      'timeline[0].receiveBuffer: give a size from',
+    ],
+    ['{ "timeline": [{ "at": "70s", "crash": "*" }] }', 'timeline[0].at: lies beyond the end of the run (1min)'],
+    [
+      '{ "seconds": 9.5, "timeline": [{ "at": "10s", "set": {} }] }',
+      'timeline[0].at: lies beyond the end of the run (9500ms)',
+    ],
+    [
+      '{ "timeline": [{ "from": "61s", "every": "1s", "set": {} }] }',
+      'timeline[0].from: lies beyond the end of the run',
+    ],
+    [
+      '{ "timeline": [{ "at": "59s", "cut": "*", "for": "2s" }] }',
+      'timeline[0].for: reaches beyond the end of the run (1min)',
+    ],
+    [
+      '{ "timeline": [{ "from": "1s", "every": "2s", "pause": "server", "for": "2s" }] }',
+      'timeline[0].for: is not shorter than "every"',
+    ],
     ['{ "timeline": [{ "at": "1s", "set": {}, "link": "x*" }] }', 'timeline[0]: no client is called "x*"'],
     ['{ "timeline": [{ "at": "1s", "set": {}, "bottleneck": "a" }] }', 'timeline[0]: there is no bottleneck "a"'],
     ['{ "timeline": [{ "at": "1s", "rebind": "bob" }] }', 'timeline[0]: no client is called "bob"'],
@@ -123,7 +191,7 @@ describe('a problem of a file', () => {
     ['{ "name": }', 'storm.json:1: no JSON: value expected at }'],
   ])('is told for %s', (text, message) => {
     expect(problems(text).join('\n')).toContain(message);
-    expect(problems(text)).toHaveLength(1 + Number(text.includes('sett')));
+    expect(problems(text)).toHaveLength(1 + Number(/sett|craash/.test(text)));
   });
 
   it('has the line of its field, and all problems of a file are told at once, in the order of the file', () => {
@@ -134,6 +202,16 @@ describe('a problem of a file', () => {
       'storm.json:6: link.up.loss:',
       'storm.json:7: seconds:',
     ]);
+  });
+
+  it('is not what the command line leaves out by a shorter time, nor what it takes in by a longer one', () => {
+    const timeline = (at: string) => `{ "seconds": 20, "timeline": [{ "at": "${at}", "crash": "*" }] }`;
+    const read = (text: string, seconds: number) => readScenario('storm.json', text, () => '', { seconds }).seconds;
+    expect(read(timeline('20s'), 5)).toBe(5);
+    expect(read(timeline('30s'), 30)).toBe(30);
+    expect(() => read(timeline('30s'), 5)).toThrow(
+      'storm.json:1: timeline[0].at: lies beyond the end of the run (20s)',
+    );
   });
 
   it('is found in a step that would be taken in an hour', () => {
