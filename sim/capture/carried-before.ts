@@ -57,14 +57,14 @@ export class CarriedBefore {
 
   /** The numbers of this direction that an ack, sent the other way now, tells of; the newest first. */
   ackedBy({ fields, items }: Frame): NumberRange[] {
-    const behind = (this.#base % 0x1_0000) + (this.#newest % 0x1_0000) - (fields['newest'] as number);
+    const behind = (this.#base % 0x1_0000) + (this.#newest % 0x1_0000) - (fields.newest as number);
     let last = this.#newest - (behind & 0xffff);
     const ranges: NumberRange[] = [];
-    let first = last - (fields['run'] as number);
+    let first = last - (fields.run as number);
     if (last >= 0) ranges.push({ first: Math.max(0, first), last });
     for (const item of items) {
-      last = first - (item['gap'] as number) - 2;
-      first = last - (item['run'] as number);
+      last = first - (item.gap as number) - 2;
+      first = last - (item.run as number);
       if (last >= 0) ranges.push({ first: Math.max(0, first), last });
     }
     return ranges;
@@ -74,11 +74,11 @@ export class CarriedBefore {
 /** What of a frame may come again: a name of it that is the same each time, and what it is called. */
 function contentOf(frame: Frame, nameOf: (channel: number) => string): { key: string; what: string }[] {
   const { row, fields, items } = frame;
-  const channel = fields['channel'] as number;
+  const channel = fields.channel as number;
   const name = channel === undefined ? '' : nameOf(channel);
   switch (row.name) {
     case 'messages': {
-      const ids = items.map((_, i) => ((fields['firstId'] as number) + i) & 0xffff);
+      const ids = items.map((_, i) => ((fields.firstId as number) + i) & 0xffff);
       return ids.map((id) => ({ key: `${channel}/${id}`, what: `${name} ${id}` }));
     }
     case 'keyed':

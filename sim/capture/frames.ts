@@ -87,7 +87,7 @@ function readField(form: FrameField['form'], before: FieldValues, cursor: FrameC
     case 'long':
       return take(cursor, cursor.u16());
     case 'piece':
-      return take(cursor, pieceBytes(before['size'] as number, before['index'] as number));
+      return take(cursor, pieceBytes(before.size as number, before.index as number));
   }
 }
 

@@ -67,7 +67,7 @@ export function frameText({ row, fields, items, lengthBytes, type }: Frame, name
     case 'plain':
       return `${items.length === 1 ? name : `${items.length} of ${name}`} (${sizesText(items)})`;
     case 'keyed':
-      return items.map((one) => `${name} ${one['id']} of key ${one['key']}`).join(', ');
+      return items.map((one) => `${name} ${one.id} of key ${one.key}`).join(', ');
     case 'fragment':
       return `${name} ${id} piece ${index} (of ${size} bytes)`;
     case 'keyed fragment':
@@ -93,7 +93,7 @@ function rangeText(first: number, last: number): string {
 }
 
 function sizesText(items: readonly FieldValues[]): string {
-  return `${items.map((item) => (item['bytes'] as Uint8Array).length).join(', ')} bytes`;
+  return `${items.map((item) => (item.bytes as Uint8Array).length).join(', ')} bytes`;
 }
 
 function repetitionsText(repeats: readonly Repetition[]): string {

@@ -97,12 +97,12 @@ export class QlogSink implements CaptureSink {
       raw: { length: bytes.length, payload_length: opened!.data.length },
       frames: frames.map((frame) => this.#frame(frame, packet)),
     });
-    const messages = frames.filter(({ row, fields }) => row.name !== 'skip' && fields['channel'] !== undefined);
+    const messages = frames.filter(({ row, fields }) => row.name !== 'skip' && fields.channel !== undefined);
     if (messages.length === 0) return;
     this.#event(time, `tickwire:messages_${verb}`, {
       packet_number: carried.number,
       messages: messages.map((frame) => ({
-        channel: this.#options.nameOf(frame.fields['channel'] as number),
+        channel: this.#options.nameOf(frame.fields.channel as number),
         frame: frame.row.name,
         what: frameText(frame, this.#options.nameOf),
       })),
@@ -127,7 +127,7 @@ export class QlogSink implements CaptureSink {
       case 'ping':
         return { frame_type: row.name };
       case 'ack': {
-        const delay = fields['delay'] as number;
+        const delay = fields.delay as number;
         return {
           frame_type: 'ack',
           ...(delay === ACK_DELAY_UNKNOWN ? {} : { ack_delay: (delay * ACK_DELAY_UNIT_MICROS) / 1000 }),
@@ -156,7 +156,7 @@ export class QlogSink implements CaptureSink {
       congestion_window: Math.round(stats.cwndBytes),
       bytes_in_flight: Math.round(stats.inFlightBytes),
     };
-    if (stats.rttIsMeasured) now['smoothed_rtt'] = stats.rttMicros / 1000;
+    if (stats.rttIsMeasured) now.smoothed_rtt = stats.rttMicros / 1000;
     const changed = Object.entries(now).filter(([name, value]) => this.#metrics[name] !== value);
     this.#metrics = now;
     if (changed.length > 0) this.#event(time, 'recovery:metrics_updated', Object.fromEntries(changed));

@@ -20,7 +20,7 @@ const read = (hex: string) => readPayload(Uint8Array.from(Buffer.from(hex, 'hex'
 function told(frame: Frame): Record<string, unknown> {
   const { row, type, fields, items } = frame;
   const told: Record<string, unknown> = { type: row.name, ...plain(fields) };
-  if (row.name === 'extension') told['number'] = type;
+  if (row.name === 'extension') told.number = type;
   if (row.items === undefined) return told;
   if ('field' in row.items.count) delete told[row.items.count.field]; // the list says it
   const alone = row.items.fields.length === 1 ? row.items.fields[0]!.name : null;

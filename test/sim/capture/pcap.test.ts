@@ -89,8 +89,8 @@ describe.skipIf(missing !== '')(`a capture file, read by tshark${missing}`, () =
         opened!.fromClient ? '0' : '1',
         `${opened!.sequence}`,
         list(frames.map(({ type }) => `0x${type.toString(16).padStart(2, '0')}`)),
-        list(of('ack').map(({ fields }) => fields['newest'] as number)),
-        list(of('messages').map(({ fields }) => fields['firstId'] as number)),
+        list(of('ack').map(({ fields }) => fields.newest as number)),
+        list(of('messages').map(({ fields }) => fields.firstId as number)),
         list(
           of('input').flatMap(({ items }) =>
             items.map(({ bytes }) => Buffer.from(bytes as Uint8Array).toString('hex')),
@@ -100,7 +100,7 @@ describe.skipIf(missing !== '')(`a capture file, read by tshark${missing}`, () =
     }
     const clocks = tshark('tickwire.time.clock', 'tickwire.time.clock').map(([clock]) => clock);
     const ours = payloads.flatMap(({ carried }) => carried.payload!.frames.filter(({ row }) => row.name === 'time'));
-    expect(clocks).toEqual(ours.map(({ fields }) => `${fields['clock']}`));
+    expect(clocks).toEqual(ours.map(({ fields }) => `${fields.clock}`));
   }, 60_000);
 
   it('has comments that say what was lost and why, and what comes again', () => {
