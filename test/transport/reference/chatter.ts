@@ -36,11 +36,12 @@ export function chatter(pair: Pair, seed: number, ticks: number, loss: number): 
 }
 
 function say(end: End, now: number, rng: Rng, chance: (share: number) => boolean): void {
+  const keysMax = end.connections.channels.keysMax[5]!;
   for (let channel = 0; channel < 6; channel++) {
     if (chance(0.5)) continue;
     const length = chance(0.04) ? rng.u32() % LONG_BYTES : rng.u32() % 90;
     const more = {
-      tag: channel === 5 ? rng.u32() % (chance(0.1) ? 1024 : 20) : 0,
+      tag: channel === 5 ? rng.u32() % (chance(0.1) ? keysMax : 20) : 0,
       receipt: chance(0.3) ? 1 + (rng.u32() >>> 2) : 0,
       ttlMicros: chance(0.3) ? 20_000 : 0,
     };
