@@ -174,10 +174,12 @@ describe.skipIf(reason !== '')(
     it('draws the packets of a run beside its series', async () => {
       await open('run.html');
       await page.getByRole('tab', { name: /Sequence/ }).click();
+      await page.locator(ARROWS).first().waitFor({ state: 'attached' }); // a frame after the click
       expect(await page.locator(ARROWS).count()).toBeGreaterThan(100);
       expect(await page.locator(`${ARROWS}.gone`).count()).toBeGreaterThan(0);
       await page.getByLabel('Time scale').selectOption('8');
-      expect(await page.locator('.sequence svg').evaluate((svg) => svg.clientHeight)).toBeGreaterThan(15_000);
+      const height = (): Promise<number> => page.locator('.sequence svg').evaluate((svg) => svg.clientHeight);
+      await expect.poll(height).toBeGreaterThan(15_000);
       expect(complaints).toEqual([]);
     });
 

@@ -36,10 +36,11 @@ export function chatter(pair: Pair, seed: number, ticks: number, loss: number): 
 }
 
 function say(end: End, now: number, rng: Rng, chance: (share: number) => boolean): void {
-  const keysMax = end.connections.channels.keysMax[5]!;
+  const { keysMax: keys, messageBytesMax } = end.connections.channels;
+  const keysMax = keys[5]!;
   for (let channel = 0; channel < 6; channel++) {
     if (chance(0.5)) continue;
-    const length = chance(0.04) ? rng.u32() % LONG_BYTES : rng.u32() % 90;
+    const length = Math.min(messageBytesMax[channel]!, chance(0.04) ? rng.u32() % LONG_BYTES : rng.u32() % 90);
     const more = {
       tag: channel === 5 ? rng.u32() % (chance(0.1) ? keysMax : 20) : 0,
       receipt: chance(0.3) ? 1 + (rng.u32() >>> 2) : 0,
@@ -47,7 +48,7 @@ function say(end: End, now: number, rng: Rng, chance: (share: number) => boolean
     };
     for (let again = rng.u32() % 3; again >= 0; again--) end.send(now, channel, noise(rng, length), more);
   }
-  if (chance(0.01)) end.send(now, 7, noise(rng, rng.u32() % 300_000));
+  if (chance(0.01)) end.send(now, 7, noise(rng, Math.min(messageBytesMax[7]!, rng.u32() % 300_000)));
 }
 
 export function noise(rng: Rng, length: number): Uint8Array {
