@@ -248,9 +248,10 @@ export class Runtime {
 
   /** Something became ready, or a timer was set, while no turn ran: have a turn soon. */
   private readonly kick = (): void => {
+    // Also when a kick is under way: the poller may have had a turn since, and parked.
+    if (this.parked) this.unpark();
     if (this.kicked) return;
     this.kicked = true;
-    if (this.parked) this.unpark();
     setImmediate(this.kickedTurn);
   };
 
