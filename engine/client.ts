@@ -341,10 +341,17 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
     }
   }
 
-  /** Something on the way swallows what we send from our port: tries another one. Without one all is as before. */
+  /** Something on the way swallows what we send from our port: tries another one. Without one all is as before, and said. */
   async #changePort(): Promise<void> {
-    const socket = await openSocket(this.#context, 0).catch(() => null);
-    if (socket === null) return;
+    let socket: DatagramSocket;
+    try {
+      socket = await openSocket(this.#context, 0);
+    } catch (error) {
+      this.#context.warn(
+        `the server does not hear this client, and there is no other port: ${(error as Error).message}`,
+      );
+      return;
+    }
     if (this.#state !== 'connected') {
       socket.close();
       return;

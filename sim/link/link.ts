@@ -57,6 +57,22 @@ export const TOO_LARGE = 1;
 export const POLICED = 2;
 export const CUT = 3;
 
+/** Counters that have counted nothing. */
+export function noDirectionStats(): DirectionStats {
+  return {
+    sent: 0,
+    sentBytes: 0,
+    cut: 0,
+    tooLarge: 0,
+    policed: 0,
+    dropped: 0,
+    lost: 0,
+    corrupted: 0,
+    duplicated: 0,
+    delivered: 0,
+  };
+}
+
 /** What is done to a direction by hand; what the digest knows it by. */
 export const FAULT_CUT = 1;
 export const FAULT_MEND = 2;
@@ -74,18 +90,7 @@ export class LinkDirection {
   readonly name: string;
   /** Its place in `Transit.directions`; stands for it in the digest. */
   readonly number: number;
-  readonly stats: DirectionStats = {
-    sent: 0,
-    sentBytes: 0,
-    cut: 0,
-    tooLarge: 0,
-    policed: 0,
-    dropped: 0,
-    lost: 0,
-    corrupted: 0,
-    duplicated: 0,
-    delivered: 0,
-  };
+  readonly stats: DirectionStats = noDirectionStats();
   /** Damages the packets that its `kind` says, after `cross`. */
   readonly corrupt: Corrupt;
   /** The world that it is in, if any. */

@@ -8,7 +8,7 @@
 import { ADDRESS_BYTES, type Micros, type Rng } from '../../sys/api.ts';
 import { KeyedTable } from '../../transport/keyed-table.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
-import type { DirectionStats, LinkDirection } from '../link/link.ts';
+import { type DirectionStats, type LinkDirection, noDirectionStats } from '../link/link.ts';
 import { NONE } from '../world/datagram-pool.ts';
 import type { Transit } from '../world/transit.ts';
 
@@ -55,7 +55,7 @@ export class ProxyClients {
   readonly #names: string[];
   readonly #free: number[] = [];
   /** Of the directions of clients that are forgotten, by way. */
-  readonly #past: readonly [DirectionStats, DirectionStats] = [noStats(), noStats()];
+  readonly #past: readonly [DirectionStats, DirectionStats] = [noDirectionStats(), noDirectionStats()];
 
   constructor(transit: Transit, capacity: number, rng: Rng) {
     this.capacity = capacity;
@@ -140,21 +140,6 @@ export class ProxyClients {
     this.sides[made.number] = (client << 1) | way;
     return made;
   }
-}
-
-function noStats(): DirectionStats {
-  return {
-    sent: 0,
-    sentBytes: 0,
-    cut: 0,
-    tooLarge: 0,
-    policed: 0,
-    dropped: 0,
-    lost: 0,
-    corrupted: 0,
-    duplicated: 0,
-    delivered: 0,
-  };
 }
 
 function addStats(sum: DirectionStats, stats: DirectionStats): void {

@@ -87,6 +87,15 @@ export class Network {
     return made;
   }
 
+  /** The directions between the hosts of `a` and those of `b`; with `oneWay` from `a` to `b` only. Throws RangeError. */
+  across(a: readonly SimHost[], b: readonly SimHost[], oneWay: boolean): LinkDirection[] {
+    for (const host of a) {
+      if (b.includes(host)) throw new RangeError(`partition: host '${host.name}' is on both sides`);
+    }
+    const ways = a.flatMap((from) => b.map((to) => [this.direction(from, to), this.direction(to, from)]));
+    return oneWay ? ways.map((way) => way[0]!) : ways.flat();
+  }
+
   /** Binds `host` anew in its NAT, which it has from the first time on. */
   rebind(host: SimHost, options: RebindOptions): void {
     const nat = host.nat ?? this.#natOf(host);

@@ -14,7 +14,7 @@ import { Chance } from '../link/chance.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import type { Fates } from '../link/fates.ts';
 import type { LinkDirection } from '../link/link.ts';
-import { EVENT_ACT } from './digest.ts';
+import { Acts } from './acts.ts';
 import { afterNodeTurn, drainMicrotasks, Guard } from './guard.ts';
 import { HOSTS_MAX, type HostOptions, SimHost } from './host.ts';
 import type { LatencyHistogram } from './latency-histogram.ts';
@@ -55,12 +55,11 @@ export class World {
   readonly streams: Streams;
   readonly #network: Network;
   readonly #turns: Turns;
+  readonly #acts: Acts;
   readonly #guard: Guard;
   readonly #openAead: AeadFactory;
   readonly #hosts: Map<string, SimHost> = new Map();
   readonly #bottlenecks: Map<string, Bottleneck> = new Map();
-  /** What `at` was given, by number; null once it was done. */
-  readonly #acts: ((() => void) | null)[] = [];
   #failure: { readonly error: unknown } | null = null;
   #running = false;
   #instant: Micros = -1;
@@ -71,6 +70,7 @@ export class World {
     this.seed = this.streams.seed;
     this.#network = new Network(this.streams, options.link ?? {}, options.fates ?? null);
     this.#turns = new Turns(this.#network);
+    this.#acts = new Acts(this.#network, this.#turns);
     this.#openAead = options.openAead ?? sharedSimAeads();
     this.#guard = new Guard(
       {
@@ -164,9 +164,7 @@ export class World {
     this.#network.rebind(host, options);
   }
 
-  /**
-   * A stranger on every path from now on, at a host of its own (`stranger.ts`); with null it does only what a script says.
-   */
+  /** A stranger on every path from now on, at a host of its own (`stranger.ts`); with null it does only what a script says. */
   stranger(options: StrangerOptions | null): Stranger {
     const made = new Stranger(this.#network.transit, this.streams, this.host('stranger'), options);
     this.#network.transit.stranger = made;
@@ -191,12 +189,13 @@ export class World {
    * way still arrives. For a single way see `LinkDirection.cut`. Throws RangeError when a host is on both sides.
    */
   partition(a: readonly SimHost[], b: readonly SimHost[], oneWay = false): void {
-    for (const direction of across(this, a, b, oneWay)) direction.cut();
+    for (const direction of this.#network.across(a, b, oneWay)) direction.cut();
   }
 
   /** Undoes `partition`: of these hosts, or of all when none are given. */
   heal(a?: readonly SimHost[], b?: readonly SimHost[]): void {
-    const cut = a === undefined || b === undefined ? this.#network.transit.directions : across(this, a, b, false);
+    const cut =
+      a === undefined || b === undefined ? this.#network.transit.directions : this.#network.across(a, b, false);
     for (const direction of cut) direction.mend();
   }
 
@@ -275,7 +274,7 @@ export class World {
    * and before all else that was scheduled later for that time. An error that it throws ends `run()`.
    */
   at(time: Micros, act: () => void): void {
-    this.#network.timeline.schedule(time, DUE_ACT, this.#acts.push(act) - 1);
+    this.#acts.add(time, act);
   }
 
   /**
@@ -321,7 +320,9 @@ export class World {
         if (timeline.kind === DUE_ARRIVAL) this.#network.arrive(timeline.id);
         else if (timeline.kind === DUE_DEPARTURE) this.#network.transit.depart(timeline.id);
         else if (timeline.kind === DUE_SOURCE) this.#network.transit.sources[timeline.id]!.turn();
-        else if (timeline.kind === DUE_ACT ? this.#act(timeline.id) : this.#turns.take(timeline.kind, timeline.id)) {
+        else {
+          if (timeline.kind === DUE_ACT) this.#acts.take(timeline.id);
+          else if (!this.#turns.take(timeline.kind, timeline.id)) continue;
           left--;
           if (this.#failure !== null) throw this.#failure.error;
           if (stopWhen?.() === true) return true;
@@ -331,19 +332,6 @@ export class World {
     } finally {
       this.#guard.restore();
     }
-  }
-
-  /** Does act `id` of the world. */
-  #act(id: number): boolean {
-    this.#turns.current = null;
-    this.#network.digest.mix(this.#network.timeline.now, EVENT_ACT, 0, id, 0, 0);
-    this.#acts[id]!();
-    this.#acts[id] = null;
-    if (drainMicrotasks !== null) {
-      drainMicrotasks();
-      this.#turns.settled();
-    }
-    return true;
   }
 
   #countEvent(now: Micros): void {
@@ -361,13 +349,4 @@ export class World {
   #fail(error: unknown): void {
     this.#failure ??= { error };
   }
-}
-
-/** The directions between the hosts of `a` and those of `b`. */
-function across(world: World, a: readonly SimHost[], b: readonly SimHost[], oneWay: boolean): LinkDirection[] {
-  for (const host of a) {
-    if (b.includes(host)) throw new RangeError(`partition: host '${host.name}' is on both sides`);
-  }
-  const ways = a.flatMap((from) => b.map((to) => [world.direction(from, to), world.direction(to, from)]));
-  return oneWay ? ways.map((way) => way[0]!) : ways.flat();
 }

@@ -95,17 +95,12 @@ export class Chart {
   }
 }
 
-function common({ text, surface, line, series }: Theme): EChartsCoreOption {
+function common(colors: Theme): EChartsCoreOption {
   return {
     animation: false,
-    color: [...series],
-    textStyle: { fontFamily: 'system-ui, sans-serif', color: text },
-    tooltip: {
-      confine: true,
-      backgroundColor: surface,
-      borderColor: line,
-      textStyle: { color: text, fontSize: 13 },
-    },
+    color: [...colors.series],
+    textStyle: { fontFamily: 'system-ui, sans-serif', color: colors.text },
+    tooltip: tooltipBox(colors),
   };
 }
 
@@ -135,6 +130,11 @@ export function logAxis({ faint, line }: Theme): object {
     minorTick: { show: true, splitNumber: 9, lineStyle: { color: line } },
     minorSplitLine: { show: true, lineStyle: { color: line, opacity: 0.4 } },
   };
+}
+
+/** How every tooltip looks. */
+export function tooltipBox({ surface, line, text }: Theme): object {
+  return { confine: true, backgroundColor: surface, borderColor: line, textStyle: { color: text, fontSize: 13 } };
 }
 
 /** The legend above a chart. */

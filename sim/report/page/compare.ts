@@ -2,7 +2,7 @@
 
 import type { CompareView, MetricComparison } from '../report-data.ts';
 import { commandOf } from './cell-detail.ts';
-import { axis, Chart, type Draw } from './chart.ts';
+import { axis, Chart, type Draw, tooltipBox } from './chart.ts';
 import { CURVES_HEIGHT, curvesChart, curvesDraw, curvesTable } from './curves.ts';
 import { commandLine, el, folded, table } from './dom.ts';
 import { headerOf, numberText, safe, valueText, withUnit } from './format.ts';
@@ -146,10 +146,7 @@ function seedsDraw({ seeds, sides, metrics }: CompareView, chosen: number): Draw
   return (colors) => ({
     grid: { left: 64, right: 18, top: 14, bottom: 50 },
     tooltip: {
-      confine: true,
-      backgroundColor: colors.surface,
-      borderColor: colors.line,
-      textStyle: { color: colors.text, fontSize: 13 },
+      ...tooltipBox(colors),
       formatter: ({ data }: { readonly data: { readonly seed: number } }) =>
         `seed ${safe(seeds[data.seed]!)}<br>A ${withUnit(a![data.seed]!, metric.unit)}<br>B ${withUnit(b![data.seed]!, metric.unit)}`,
     },

@@ -4,7 +4,7 @@
  */
 
 import type { Curve } from '../report-data.ts';
-import { axis, Chart, type Draw, LOG_RATIO, legend, logAxis } from './chart.ts';
+import { axis, Chart, type Draw, LOG_RATIO, legend, logAxis, tooltipBox } from './chart.ts';
 import { table } from './dom.ts';
 import { numberText, safe } from './format.ts';
 
@@ -43,11 +43,8 @@ export function curvesDraw(curves: readonly NamedCurve[], shares: readonly numbe
     grid: { left: 58, right: 18, top: 36, bottom: 50 },
     legend: legend(colors),
     tooltip: {
+      ...tooltipBox(colors),
       trigger: 'axis',
-      confine: true,
-      backgroundColor: colors.surface,
-      borderColor: colors.line,
-      textStyle: { color: colors.text, fontSize: 13 },
       formatter: (
         found: readonly { readonly data: readonly number[]; readonly seriesName: string; readonly marker: string }[],
       ) =>

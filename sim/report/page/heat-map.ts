@@ -1,7 +1,7 @@
 /** The chart of a sweep: a heat map over two axes, or dots and a line over one. A click on a cell chooses it. */
 
 import type { AxisData, Metric, MetricValue } from '../report-data.ts';
-import { axis, type Draw } from './chart.ts';
+import { axis, type Draw, tooltipBox } from './chart.ts';
 import { colorAt, type Theme, textOn } from './colors.ts';
 import { el } from './dom.ts';
 import { headerOf, numberText, safe, withUnit } from './format.ts';
@@ -162,10 +162,7 @@ export function lineDraw(axes: MapAxes, cells: readonly ShownCell[], metric: Met
 
 function tooltip(colors: Theme, { x, y }: MapAxes, cells: readonly ShownCell[], metric: Metric): object {
   return {
-    confine: true,
-    backgroundColor: colors.surface,
-    borderColor: colors.line,
-    textStyle: { color: colors.text, fontSize: 13 },
+    ...tooltipBox(colors),
     formatter: ({ data }: { readonly data: { readonly cell: number } }) => {
       const cell = cells.find(({ index }) => index === data.cell)!;
       const known = cell.values.filter((value) => value !== null);

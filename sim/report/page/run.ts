@@ -3,7 +3,7 @@
 import type { SeriesReport } from '../../scenario/series-report.ts';
 import type { RunView } from '../report-data.ts';
 import { median } from '../statistics.ts';
-import { axis, Chart, type Draw, LOG_RATIO, legend, logAxis } from './chart.ts';
+import { axis, Chart, type Draw, LOG_RATIO, legend, logAxis, tooltipBox } from './chart.ts';
 import { CURVES_HEIGHT, curvesChart, curvesDraw, curvesTable } from './curves.ts';
 import { commandLine, el, folded, table } from './dom.ts';
 import { bytesText, headerOf, numberText, safe, valueText } from './format.ts';
@@ -138,11 +138,8 @@ function stripDraw({ lines, text, mark, latencies }: Strip, { stepMs }: SeriesRe
     grid: { left: 66, right: 18, top: 30, bottom: withZoom ? 66 : 26 },
     legend: legend(colors),
     tooltip: {
+      ...tooltipBox(colors),
       trigger: 'axis',
-      confine: true,
-      backgroundColor: colors.surface,
-      borderColor: colors.line,
-      textStyle: { color: colors.text, fontSize: 13 },
       formatter: (
         found: readonly {
           readonly data: readonly (number | null)[];

@@ -280,6 +280,22 @@ describe('attach', () => {
     at.runtime.detach();
   });
 
+  test('listens again when something is spawned between a kick and its turn, though the poller has had it park meanwhile', async () => {
+    const at = bench();
+    at.runtime.attach({ keepAlive: false });
+    await immediate();
+    expect(at.poller.attached).toBe(null); // nothing to do
+    at.runtime.spawn(ticking(at, 1_600, 0));
+    at.poller.attached?.(); // before the turn that the spawn asked for: the task ends, and nothing is left again
+    expect(at.poller.attached).toBe(null);
+    at.runtime.spawn(ticking(at, 1_600, 1));
+    await immediate();
+    at.clock.micros = at.poller.armedFor;
+    at.poller.attached?.();
+    expect(at.log).toEqual(['tick 0 late 0']);
+    at.runtime.detach();
+  });
+
   test('is refused while it is driven already', () => {
     const at = bench();
     at.runtime.attach();
