@@ -4,17 +4,19 @@
 
 import type { Micros } from '../../sys/api.ts';
 import { Bottleneck } from './bottleneck.ts';
-import { checkBottleneck, type QueueDiscipline } from './bottleneck-options.ts';
+import { type BottleneckOptions, checkBottleneck } from './bottleneck-options.ts';
 import { CORRUPT_KINDS, type CorruptKind, checkCorrupt } from './corrupt.ts';
 import { checkDelay, type JitterShape } from './delay.ts';
 import { checkLoss, type LossModel } from './loss.ts';
 import { checkInteger, checkProbability, DELAY_MICROS_MAX } from './option-checks.ts';
 import { checkPolicer, type PolicerOptions } from './policer.ts';
-import type { RateTraceTimes } from './rate-trace.ts';
 import type { WifiOptions } from './wifi-delay.ts';
 
-/** What one direction does to packets, in the order in which they meet it. */
-export interface DirectionOptions {
+/**
+ * What one direction does to packets, in the order in which they meet it; after the policer comes the line of
+ * `BottleneckOptions`. Without a rate (and a trace, and a shared line) there is no limit, and so no queue.
+ */
+export interface DirectionOptions extends BottleneckOptions {
   /**
    * Largest IP packet that gets through, 68 .. 65,535: what is larger than that with 28 bytes of headers is silently
    * dropped, as in a tunnel whose messages about it are filtered. Default: no limit.
@@ -22,23 +24,6 @@ export interface DirectionOptions {
   readonly mtuBytes?: number;
   /** A rate above which datagrams are dropped, without a queue. Default: none. */
   readonly policer?: PolicerOptions;
-  /** Bits a second on the line, 1,000 .. 10^12. Default: no limit, and so no queue. */
-  readonly rateBitsPerSecond?: number;
-  /** In place of a rate: the milliseconds at which 1,504 bytes each may go, again and again (`rate-trace.ts`). */
-  readonly rateTrace?: RateTraceTimes;
-  /** Bytes that may wait for the line, overhead included; what finds it full is dropped. Default: 64 MiB. */
-  readonly queueBytes?: number;
-  /** Packets that may wait for the line, 0 .. 262,144. Default: no limit but that. */
-  readonly queuePackets?: number;
-  /** What the queue drops. Default `tail`: what finds it full. `red` needs `queueBytes`. */
-  readonly queue?: QueueDiscipline;
-  /** `codel` and `red` mark packets in place of dropping them; counted (`queue.stats.marked`). Default false. */
-  readonly ecn?: boolean;
-  /**
-   * Bytes that a datagram takes on the line and in the queue besides its payload. Default 28: IPv4 and UDP headers; with
-   * `rateTrace` 32.
-   */
-  readonly overheadBytes?: number;
   /** In place of a rate of its own: a line and queue shared with other directions (`World.bottleneck`). */
   readonly bottleneck?: Bottleneck;
   /** Probability that a packet is lost, 0 .. 1, each on its own; or a model of bursts. Default 0. */
