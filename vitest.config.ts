@@ -15,6 +15,9 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    // Compile at once where V8 would compile beside the program: how a test of allocation ends must not hang on how busy
+    // the second core was when a function became hot.
+    execArgv: ['--no-concurrent-recompilation'],
     testTimeout: 30_000,
   },
 });
