@@ -156,6 +156,32 @@ export interface UdpOptions {
   readonly gro?: boolean;
   /** Columns to fill. */
   readonly columns?: BatchColumns;
+  /**
+   * Goes on with a socket that another thread of this process has bound (`PortGroup.descriptors`) in place of binding one. It
+   * stays open when this one is closed: whoever bound it closes it. Where `capabilities.portGroups` says so.
+   */
+  readonly descriptor?: number;
+}
+
+/** How a `PortGroup` finds the socket that a datagram is for. */
+export interface Steering {
+  /**
+   * Datagrams of these types (the low four bits of the first byte) name their socket: by the byte after their number, whose
+   * length is in the high four bits. All others are spread by a hash of the address and port that they come from.
+   */
+  readonly namedTypes: readonly number[];
+}
+
+/**
+ * Several sockets on one port, one for each thread: what comes from one peer always reaches the same one. The sockets live as
+ * long as the group, whatever becomes of the threads that use them, so that the others keep their numbers.
+ */
+export interface PortGroup {
+  /** Canonical bytes of the bound address. */
+  readonly localAddress: Uint8Array;
+  /** By socket number, for `UdpOptions.descriptor`. */
+  readonly descriptors: readonly number[];
+  close(): void;
 }
 
 /** A bound UDP socket. */
@@ -240,6 +266,8 @@ export interface Capabilities {
   readonly gso: boolean;
   readonly gro: boolean;
   readonly reusePort: boolean;
+  /** Whether sockets can share a port by a rule of ours (`openPortGroup`), and be handed to other threads. */
+  readonly portGroups: boolean;
   readonly ipv6: boolean;
   readonly receivedAt: boolean;
   readonly localAddress: boolean;

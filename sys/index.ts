@@ -5,13 +5,14 @@
  */
 
 import { chooseAead } from './aead/choose.ts';
-import type { Notifier, Sys } from './api.ts';
+import type { Notifier, PortGroup, Steering, Sys, UdpOptions } from './api.ts';
 import { SysError } from './api.ts';
 import { SystemClock } from './clock.ts';
 import { SystemRng } from './entropy.ts';
 import { library } from './ffi/library.ts';
 import { EventfdNotifier, isEventfdHandle } from './linux/eventfd-notifier.ts';
 import { LinuxSys, type SharedParts } from './linux/linux-sys.ts';
+import { LinuxPortGroup } from './linux/port-group.ts';
 import { openDgramSys } from './node/dgram-sys.ts';
 import { isPortHandle, PortNotifier } from './node/port-notifier.ts';
 
@@ -57,6 +58,24 @@ function backendOf(asked: string | undefined): Backend {
 /** Whether the layouts in linux/abi.ts are those of this machine, and koffi loads. */
 function linuxWorks(): boolean {
   return process.platform === 'linux' && (process.arch === 'x64' || process.arch === 'arm64') && library() !== null;
+}
+
+/**
+ * Binds several sockets to one port, for as many threads.
+ *
+ * @param options those that are set before a socket is bound: buffers and `dualStack`
+ * @throws SysError ENOSYS where a port cannot be shared by a rule of ours; EADDRINUSE and the like
+ */
+export function openPortGroup(
+  local: Uint8Array,
+  sockets: number,
+  steering: Steering,
+  options: UdpOptions = {},
+): PortGroup {
+  if (backendOf(process.env.TICKWIRE_SYS) !== 'linux') {
+    throw new SysError('ENOSYS', 'openPortGroup', 'several threads on one port need Linux and koffi: give one worker');
+  }
+  return new LinuxPortGroup(local, sockets, steering, options);
 }
 
 /** Makes a Notifier of a handle that came from another thread. */

@@ -29,6 +29,7 @@ const CAPABILITIES: Capabilities = {
   gso: false,
   gro: false,
   reusePort: true,
+  portGroups: false,
   ipv6: true,
   receivedAt: true,
   localAddress: true,
@@ -61,6 +62,7 @@ export class SimSys implements Sys {
   }
 
   async openUdp(local: Uint8Array, options: UdpOptions = {}): Promise<SimSocket> {
+    if (options.descriptor !== undefined) throw new SysError('ENOTSUP', 'openUdp', 'a simulated host has no threads');
     const bound = local.slice(0, ADDRESS_BYTES);
     const host = this.#host;
     if (host.isDown) return new Promise(() => {}); // asked by code that its crash has ended: it never goes on

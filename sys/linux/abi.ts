@@ -85,6 +85,7 @@ export const SOL_SOCKET = 1;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_REUSEPORT = 15;
+export const SO_ATTACH_REUSEPORT_CBPF = 51;
 export const SO_TIMESTAMPNS = 35; // the option, and the type of its control message
 export const SOL_IP = 0;
 export const IP_PKTINFO = 8;

@@ -59,7 +59,7 @@ export class LinuxSys implements Sys {
   }
 
   async openUdp(local: Uint8Array, options: UdpOptions = {}): Promise<DatagramSocket> {
-    const resolved = resolveUdpOptions(local, options);
+    const resolved = resolveUdpOptions(local, options, this.capabilities.portGroups);
     const receiver = this.receiverOf({
       slots: resolved.rxSlots,
       slotBytes: resolved.slotBytes,
@@ -111,6 +111,7 @@ function probe(): Capabilities {
     gso: takes(abi.SOL_UDP, abi.UDP_SEGMENT, 0),
     gro: takes(abi.SOL_UDP, abi.UDP_GRO, 1),
     reusePort: takes(abi.SOL_SOCKET, abi.SO_REUSEPORT, 1),
+    portGroups: true, // Linux 4.5
     ipv6: hasIPv6(scratch),
     receivedAt: takes(abi.SOL_SOCKET, abi.SO_TIMESTAMPNS, 1),
     localAddress: takes(abi.SOL_IP, abi.IP_PKTINFO, 1),

@@ -38,6 +38,8 @@ export class LinuxUdpSocket implements DatagramSocket {
   readonly stats: SocketStats = new SocketStats();
   /** The descriptor; -1 once closed, so that nobody reaches what got its number next. */
   pollHandle: number;
+  /** Whether the descriptor is closed with this socket. */
+  private readonly isOwner: boolean;
   private readonly port: number;
   private readonly receiver: ReceiveTable;
   private readonly sender: SendTable;
@@ -61,9 +63,11 @@ export class LinuxUdpSocket implements DatagramSocket {
     this.receiver = receiver;
     this.rx = receiver.batch;
     this.sender = new SendTable(this.tx, arena, family, options.gso && gso, this.stats);
-    this.pollHandle = must('socket', () => linuxCalls().socket(family, abi.SOCK_DGRAM_NONBLOCK_CLOEXEC, 0), local);
+    this.isOwner = options.descriptor < 0;
+    this.pollHandle = this.isOwner ? openBound(local, options) : options.descriptor;
     try {
-      this.localAddress = bindSocket(this.pollHandle, family, local, options);
+      if (!this.isOwner) setOptions(this.pollHandle, family, options);
+      this.localAddress = boundAddress(this.pollHandle, local);
     } catch (error) {
       this.close();
       throw error;
@@ -89,18 +93,50 @@ export class LinuxUdpSocket implements DatagramSocket {
     const fd = this.pollHandle;
     this.pollHandle = -1;
     this.tx.count = 0;
-    linuxCalls().close(fd); // close(2): the number is free whatever it answers, so there is nothing to do about a failure
+    if (this.isOwner) linuxCalls().close(fd); // close(2): the number is free whatever it answers, so there is nothing to do about a failure
   }
 }
 
-/** Sets the options, binds, and returns the address that the kernel chose. */
-function bindSocket(fd: number, family: number, local: Uint8Array, options: ResolvedUdpOptions): Uint8Array {
+/**
+ * Opens a descriptor, sets its options and binds it.
+ *
+ * @throws SysError what a call failed with; nothing stays open
+ */
+export function openBound(local: Uint8Array, options: ResolvedUdpOptions): number {
+  const calls = linuxCalls();
+  const family = isIPv4(local) ? AF_INET : AF_INET6;
+  const fd = must('socket', () => calls.socket(family, abi.SOCK_DGRAM_NONBLOCK_CLOEXEC, 0), local);
+  try {
+    setOptions(fd, family, options);
+    const scratch = NativeArena.map(64);
+    writeSockaddr(addressWords(local.slice()), 0, family, scratch.i32, NAME_WORD);
+    const nameBytes = family === AF_INET6 ? SOCKADDR_IN6_BYTES : SOCKADDR_IN_BYTES;
+    must('bind', () => calls.bind(fd, scratch.address, nameBytes), local);
+    return fd;
+  } catch (error) {
+    calls.close(fd);
+    throw error;
+  }
+}
+
+/** The canonical address that a descriptor is bound to, with the port that the kernel chose. */
+export function boundAddress(fd: number, asked: Uint8Array): Uint8Array {
+  const scratch = NativeArena.map(64);
+  scratch.u32[NAME_BYTES_AT / 4] = SOCKADDR_IN6_BYTES;
+  must('getsockname', () => linuxCalls().getsockname(fd, scratch.address, scratch.address + NAME_BYTES_AT), asked);
+  const bound = new Uint8Array(ADDRESS_BYTES);
+  readSockaddr(scratch.i32, NAME_WORD, addressWords(bound), 0);
+  return bound;
+}
+
+function setOptions(fd: number, family: number, options: ResolvedUdpOptions): void {
   const calls = linuxCalls();
   const scratch = NativeArena.map(64);
   const set = (level: number, option: number, value: number): void =>
     setOption(calls, scratch, fd, level, option, value);
   if (family === AF_INET6) {
-    set(abi.SOL_IPV6, abi.IPV6_V6ONLY, options.dualStack ? 0 : 1);
+    // Only before it is bound: what another thread has bound is as that one decided.
+    if (options.descriptor < 0) set(abi.SOL_IPV6, abi.IPV6_V6ONLY, options.dualStack ? 0 : 1);
     set(abi.SOL_IPV6, abi.IPV6_MTU_DISCOVER, abi.PMTUDISC_PROBE);
     if (options.columns.localAddress) set(abi.SOL_IPV6, abi.IPV6_RECVPKTINFO, 1);
   } else if (options.columns.localAddress) {
@@ -113,15 +149,6 @@ function bindSocket(fd: number, family: number, local: Uint8Array, options: Reso
   if (options.reusePort) set(abi.SOL_SOCKET, abi.SO_REUSEPORT, 1);
   if (options.columns.receivedAt) set(abi.SOL_SOCKET, abi.SO_TIMESTAMPNS, 1);
   if (options.gro) set(abi.SOL_UDP, abi.UDP_GRO, 1);
-
-  writeSockaddr(addressWords(local.slice()), 0, family, scratch.i32, NAME_WORD);
-  const nameBytes = family === AF_INET6 ? SOCKADDR_IN6_BYTES : SOCKADDR_IN_BYTES;
-  must('bind', () => calls.bind(fd, scratch.address, nameBytes), local);
-  scratch.u32[NAME_BYTES_AT / 4] = SOCKADDR_IN6_BYTES;
-  must('getsockname', () => calls.getsockname(fd, scratch.address, scratch.address + NAME_BYTES_AT), local);
-  const bound = new Uint8Array(ADDRESS_BYTES);
-  readSockaddr(scratch.i32, NAME_WORD, addressWords(bound), 0);
-  return bound;
 }
 
 /**

@@ -48,6 +48,7 @@ class DgramSys implements Sys, DgramShared {
       gso: false,
       gro: false,
       reusePort: canReusePort(this.hosts),
+      portGroups: false,
       ipv6: canBind(this.hosts, '::1'),
       receivedAt: false,
       localAddress: false,

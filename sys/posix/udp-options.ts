@@ -14,6 +14,8 @@ export interface ResolvedUdpOptions {
   readonly dualStack: boolean;
   readonly gso: boolean;
   readonly gro: boolean;
+  /** -1: none, bind one. */
+  readonly descriptor: number;
   readonly columns: BatchColumns;
 }
 
@@ -23,17 +25,26 @@ const SLOTS_MAX = 1024;
 const SPARE_BYTES_MAX = 2 ** 29;
 /** What the length column of a batch can say. No datagram is as long. */
 const SLOT_BYTES_MAX = 65_535;
+const DESCRIPTOR_MAX = 2 ** 31 - 1;
 /** What the kernel can count in an int, doubled as it does. */
 const BUFFER_BYTES_MAX = 2 ** 30;
 
 /**
  * Checks `options` and fills in defaults.
  *
+ * @param canAdopt whether the backend can go on with another thread's socket
  * @throws SysError EINVAL, naming the option and its range
  */
-export function resolveUdpOptions(local: Uint8Array, options: UdpOptions): ResolvedUdpOptions {
+export function resolveUdpOptions(local: Uint8Array, options: UdpOptions, canAdopt = false): ResolvedUdpOptions {
   if (local.length !== ADDRESS_BYTES) {
     throw new SysError('EINVAL', 'openUdp', `a local address has ${ADDRESS_BYTES} bytes, as addressOf() makes them`);
+  }
+  if (options.descriptor !== undefined && !canAdopt) {
+    throw new SysError(
+      'ENOTSUP',
+      'openUdp',
+      'sockets of other threads cannot be gone on with here: leave descriptor out',
+    );
   }
   return {
     rxSlots: inRange('rxSlots', options.rxSlots ?? 64, 1, SLOTS_MAX),
@@ -46,6 +57,7 @@ export function resolveUdpOptions(local: Uint8Array, options: UdpOptions): Resol
     dualStack: options.dualStack ?? true,
     gso: options.gso ?? true,
     gro: options.gro ?? false,
+    descriptor: inRange('descriptor', options.descriptor ?? -1, -1, DESCRIPTOR_MAX),
     columns: {
       receivedAt: options.columns?.receivedAt ?? false,
       localAddress: options.columns?.localAddress ?? false,

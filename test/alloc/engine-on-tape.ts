@@ -168,6 +168,7 @@ class TapeMachine {
         gso: false,
         gro: false,
         reusePort: false,
+        portGroups: false,
         ipv6: false,
         receivedAt: false,
         localAddress: false,
