@@ -38,7 +38,7 @@ import { ServerIntake } from './server-intake.ts';
 import { checkPrivateKeys, type NetcodeServerOptions, serverSettings } from './server-options.ts';
 import { ServerPaths } from './server-paths.ts';
 import { CLIENT_ID_BYTES, CONFIRMED, PENDING, ServerSessions, UNCONFIRMED } from './server-sessions.ts';
-import { ServerWelcomes } from './server-welcomes.ts';
+import { ServerWelcomes, TEXT_SPENT } from './server-welcomes.ts';
 import type { NetcodeServerSink } from './sinks.ts';
 
 export type { NetcodeServerOptions } from './server-options.ts';
@@ -208,8 +208,9 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
   accept(connection: number, now: Micros): boolean {
     const rows = this.#rows;
     if (rows.state[connection] !== PENDING) return false;
-    this.#welcomes.accept(connection, now);
-    return true;
+    if (this.#welcomes.accept(connection, now)) return true;
+    this.refuse(connection, TEXT_SPENT, now);
+    return false;
   }
 
   /** Sends a client away that `admit` named, with a text for it. False when it is gone meanwhile. */

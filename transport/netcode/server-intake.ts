@@ -27,7 +27,7 @@ import type { ServerHandshakes } from './server-handshakes.ts';
 import type { ServerSettings } from './server-options.ts';
 import type { ServerPaths } from './server-paths.ts';
 import { CONFIRMED, PENDING, type ServerSessions } from './server-sessions.ts';
-import type { ServerWelcomes } from './server-welcomes.ts';
+import { type ServerWelcomes, TEXT_SPENT } from './server-welcomes.ts';
 
 export class ServerIntake {
   readonly #settings: ServerSettings;
@@ -93,7 +93,9 @@ export class ServerIntake {
     if (code !== ACCEPTED) return code;
     const connection = this.#handshakes.promoted;
     if (this.#handshakes.resumed) {
-      this.#welcomes.resume(connection, now);
+      // Nothing may be sealed with the keys of a token that was used elsewhere, so its client is not told.
+      if (!this.#welcomes.resume(connection, now))
+        this.#endings.end(connection, { code: 'denied', side: 'local', text: TEXT_SPENT });
       return ACCEPTED;
     }
     this.#endings.open(connection);

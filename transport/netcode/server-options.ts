@@ -5,6 +5,7 @@ import { ConfigError, checkBytes, checkU64, checkWhole } from '../config-error.t
 import { TABLE_ENTRIES_MAX } from '../keyed-table.ts';
 import { KEY_BYTES } from './packets.ts';
 import { REPLAY_WINDOW_DEFAULT } from './replay-window.ts';
+import type { SessionLedger } from './session-ledger.ts';
 import { TOKEN_LIFETIME_SECONDS } from './token.ts';
 import type { SpentTokenStore } from './token-history.ts';
 
@@ -33,6 +34,8 @@ export interface NetcodeServerOptions {
   readonly tokenLifetimeMaxSeconds?: number;
   /** Default: what takes a quarter of a core with the AEAD in use. */
   readonly tokenOpensPerSecondMax?: number;
+  /** Keeps keys, counters and addresses where another thread can say goodbye for this server. Has `sessionRows()` rows. */
+  readonly ledger?: SessionLedger;
   /** Remembers spent tokens beyond this server's life. */
   readonly spentTokens?: SpentTokenStore;
   /** How long the game may take to accept or refuse a client. Default 10 s; clients give up after their token's timeout. */
@@ -64,6 +67,7 @@ export interface ServerSettings {
   readonly workerNumber: number;
   readonly tokenLifetimeMaxSeconds: number;
   readonly tokenOpensPerSecondMax: number | undefined;
+  readonly ledger: SessionLedger | null;
   readonly spentTokens: SpentTokenStore | null;
   readonly admitTimeoutMicros: number;
   readonly handshakesMax: number;
@@ -105,6 +109,7 @@ export function serverSettings(options: NetcodeServerOptions): ServerSettings {
     workerNumber: checkWhole('workerNumber', options.workerNumber ?? 0, 0, 255),
     tokenLifetimeMaxSeconds: lifetime,
     tokenOpensPerSecondMax: options.tokenOpensPerSecondMax,
+    ledger: options.ledger ?? null,
     spentTokens,
     admitTimeoutMicros: checkWhole(
       'admitTimeoutMicros',
@@ -114,7 +119,7 @@ export function serverSettings(options: NetcodeServerOptions): ServerSettings {
     ),
     handshakesMax: checkWhole(
       'handshakesMax',
-      options.handshakesMax ?? Math.max(HANDSHAKES_MIN, Math.ceil(maxClients / CLIENTS_A_HANDSHAKE)),
+      options.handshakesMax ?? handshakesOf(maxClients),
       1,
       TABLE_ENTRIES_MAX - maxClients,
     ),
@@ -127,6 +132,15 @@ export function serverSettings(options: NetcodeServerOptions): ServerSettings {
     resume: options.resume ?? false,
     insecure,
   };
+}
+
+/** How many sessions a server of these options has: those of its clients, then those of handshakes. */
+export function sessionRows(options: Pick<NetcodeServerOptions, 'maxClients' | 'handshakesMax'>): number {
+  return options.maxClients + (options.handshakesMax ?? handshakesOf(options.maxClients));
+}
+
+function handshakesOf(maxClients: number): number {
+  return Math.max(HANDSHAKES_MIN, Math.ceil(maxClients / CLIENTS_A_HANDSHAKE));
 }
 
 /** Throws ConfigError unless there are one or two keys of 32 bytes that are not all zeros. Returns copies. */

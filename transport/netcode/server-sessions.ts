@@ -71,7 +71,7 @@ export class ServerSessions {
     const rows = maxClients + handshakesMax;
     this.#rng = rng;
     this.maxClients = maxClients;
-    this.sessions = new Sessions(rows, maxClients, settings.replayWindowSize, aead);
+    this.sessions = new Sessions(rows, maxClients, settings.replayWindowSize, aead, settings.ledger);
     this.state = new Uint8Array(rows);
     this.clientId = new Uint8Array(rows * CLIENT_ID_BYTES);
     this.userData = new UserData(rows);

@@ -10,6 +10,9 @@ import type { ServerPaths } from './server-paths.ts';
 import { type ServerSessions, UNCONFIRMED } from './server-sessions.ts';
 import type { TokenHistory } from './token-history.ts';
 
+/** For a client whose token somebody has used at another server while the game was asked. */
+export const TEXT_SPENT = 'this token has been used meanwhile: get a new one';
+
 export class ServerWelcomes {
   readonly #settings: ServerSettings;
   readonly #rows: ServerSessions;
@@ -37,29 +40,38 @@ export class ServerWelcomes {
     this.#events = events;
   }
 
-  /** Lets in a client that the game has admitted. */
-  accept(connection: number, now: Micros): void {
+  /** Lets in a client that the game has admitted. False where its token has been spent elsewhere meanwhile: nothing is done. */
+  accept(connection: number, now: Micros): boolean {
+    if (!this.#spend(connection)) return false;
     this.#rows.connectedAt[connection] = now;
     this.#welcome(connection, now);
     this.#events.push(EVENT_CONNECT, connection);
+    return true;
   }
 
-  /** Goes on with a connection whose keys have been replaced. What belonged to the old ones, ids too, is void. */
-  resume(connection: number, now: Micros): void {
+  /** Goes on with a connection whose keys have been replaced. What belonged to the old ones, ids too, is void. Else as `accept`. */
+  resume(connection: number, now: Micros): boolean {
+    if (!this.#spend(connection)) return false;
     this.#paths.forget(connection);
     this.#outbox.owes[connection] = 0;
     this.#welcome(connection, now);
     this.#events.push(EVENT_RESUME, connection);
+    return true;
   }
 
-  /** The token is spent, and the client is told its number until it answers. */
+  #spend(connection: number): boolean {
+    const rows = this.#rows;
+    const tagAt = connection * TAG_BYTES;
+    this.#history.spend(rows.tag, tagAt);
+    const store = this.#settings.spentTokens;
+    return store?.spend(rows.tag.subarray(tagAt, tagAt + TAG_BYTES), rows.tokenExpires[connection]!) !== false;
+  }
+
+  /** The client is told its number until it answers. */
   #welcome(connection: number, now: Micros): void {
     const rows = this.#rows;
     rows.state[connection] = UNCONFIRMED;
     this.#keepAlives.start(connection, now);
-    const tagAt = connection * TAG_BYTES;
-    this.#history.spend(rows.tag, tagAt);
-    this.#settings.spentTokens?.spend(rows.tag.subarray(tagAt, tagAt + TAG_BYTES), rows.tokenExpires[connection]!);
     this.#outbox.owe(connection, OWES_WELCOME);
   }
 }

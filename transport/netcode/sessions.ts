@@ -10,6 +10,7 @@ import { ADDRESS_BYTES, type Aead, type DatagramBatch, type Micros } from '../..
 import { ACCEPTED, DROP_FORGED, DROP_REPLAYED } from './drop-counters.ts';
 import { CONNECTION_ID_BYTES, PACKET_KEEP_ALIVE, type PacketHeader, prefixOf, writeHeaderBefore } from './packets.ts';
 import { ReplayWindows } from './replay-window.ts';
+import type { SessionLedger } from './session-ledger.ts';
 
 const NO_KEY = -1;
 const TWO_32 = 4294967296;
@@ -30,18 +31,27 @@ export class Sessions {
   readonly #sealKey: Int32Array;
   readonly #openKey: Int32Array;
   readonly #aead: Aead;
+  readonly #ledger: SessionLedger | null;
 
   /**
    * @param rows sessions, 0 .. rows - 1
    * @param windows how many of them, the first, have a replay window
+   * @param ledger has as many rows: keys that seal, counters and addresses lie there, where another thread finds them
    */
-  constructor(rows: number, windows: number, replayWindowSize: number, aead: Aead) {
-    this.address = new Uint8Array(rows * ADDRESS_BYTES);
+  constructor(
+    rows: number,
+    windows: number,
+    replayWindowSize: number,
+    aead: Aead,
+    ledger: SessionLedger | null = null,
+  ) {
+    this.#ledger = ledger;
+    this.address = ledger?.address ?? new Uint8Array(rows * ADDRESS_BYTES);
     this.lastSentAt = new Float64Array(rows);
     this.lastReceivedAt = new Float64Array(rows);
     this.timeoutMicros = new Float64Array(rows);
-    this.nextLow = new Int32Array(rows);
-    this.nextHigh = new Int32Array(rows);
+    this.nextLow = ledger?.nextLow ?? new Int32Array(rows);
+    this.nextHigh = ledger?.nextHigh ?? new Int32Array(rows);
     this.replay = new ReplayWindows(windows, replayWindowSize);
     this.#sealKey = new Int32Array(rows).fill(NO_KEY);
     this.#openKey = new Int32Array(rows).fill(NO_KEY);
@@ -53,6 +63,7 @@ export class Sessions {
     this.freeKeys(row);
     this.#sealKey[row] = this.#aead.load(seal, associatedData);
     this.#openKey[row] = this.#aead.load(open, associatedData);
+    this.#ledger?.hold(row, seal, associatedData);
   }
 
   /** Forgets and wipes the keys of a row, if it has any. */
@@ -61,6 +72,7 @@ export class Sessions {
     if (this.#openKey[row] !== NO_KEY) this.#aead.free(this.#openKey[row]!);
     this.#sealKey[row] = NO_KEY;
     this.#openKey[row] = NO_KEY;
+    this.#ledger?.wipe(row);
   }
 
   /** Gives row `to` the keys, address and times of row `from`, which has no keys afterwards. */
@@ -70,6 +82,7 @@ export class Sessions {
     this.#openKey[to] = this.#openKey[from]!;
     this.#sealKey[from] = NO_KEY;
     this.#openKey[from] = NO_KEY;
+    this.#ledger?.move(from, to);
     this.address.copyWithin(to * ADDRESS_BYTES, from * ADDRESS_BYTES, (from + 1) * ADDRESS_BYTES);
     this.lastSentAt[to] = this.lastSentAt[from]!;
     this.lastReceivedAt[to] = this.lastReceivedAt[from]!;
@@ -106,8 +119,9 @@ export class Sessions {
     const low = this.nextLow[row]!;
     const high = this.nextHigh[row]!;
     this.writtenNumber[0] = (high >>> 0) * TWO_32 + (low >>> 0);
-    this.nextLow[row] = low + 1;
+    // High first: whoever reads the ledger between the two leaves numbers out and repeats none.
     if (low === -1) this.nextHigh[row] = high + 1;
+    this.nextLow[row] = low + 1;
   }
 
   /** Like `writePacket`, with a number from elsewhere, and without touching the row's counter and time. */

@@ -17,8 +17,11 @@ import { copyAddress } from './sessions.ts';
 export interface SpentTokenStore {
   /** Whether the token with this tag (16 bytes, borrowed) has connected. Called for each request that is opened. */
   isSpent(tag: Uint8Array): boolean;
-  /** Remembers it until `expiresUnixSeconds` (Infinity: for ever). `tag` is borrowed. */
-  spend(tag: Uint8Array, expiresUnixSeconds: number): void;
+  /**
+   * Remembers it until `expiresUnixSeconds` (Infinity: for ever). `tag` is borrowed. False where another server has spent it since
+   * `isSpent` was asked: the client is sent away, since no two sessions may have the same keys.
+   */
+  spend(tag: Uint8Array, expiresUnixSeconds: number): boolean | void;
 }
 
 export const TOKEN_UNSEEN = 0;
