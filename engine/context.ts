@@ -4,6 +4,7 @@ import { addressOf, type Sys } from '../sys/api.ts';
 import { ConfigError } from './errors.ts';
 import type { Runtime } from './executor/runtime.ts';
 import type { MessageTap } from './message-tap.ts';
+import type { Member } from './workers/member.ts';
 
 export interface EngineContext {
   readonly sys: Sys;
@@ -14,6 +15,8 @@ export interface EngineContext {
   readonly warn: (text: string) => void;
   /** Told of every message. Default: nobody. */
   readonly tap?: MessageTap;
+  /** The place of this thread in a group of workers that share a port. Default: it is alone. */
+  readonly member?: Member;
 }
 
 /**

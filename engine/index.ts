@@ -48,3 +48,13 @@ export {
 } from './request-channel.ts';
 export { type BroadcastOptions, Server, type ServerEvents, type ServerMessage } from './server.ts';
 export { generatePrivateKey, mintToken, type TokenOptions } from './token.ts';
+export type { WorkerGauges } from './workers/pulse.ts';
+export {
+  startWorkers,
+  type WorkerGroup,
+  type WorkerGroupEvents,
+  type WorkerGroupOptions,
+  type WorkerGroupReport,
+  type WorkerReport,
+} from './workers/worker-group.ts';
+export type { WorkerState } from './workers/worker-seat.ts';

@@ -2,6 +2,7 @@
 
 import type { DatagramSocket } from '../sys/api.ts';
 import { checkWhole } from '../transport/config-error.ts';
+import { sessionRows } from '../transport/netcode/server-options.ts';
 import { ServerEndpoint, serverSpareBytes } from '../transport/server-endpoint.ts';
 import { transportSettings } from '../transport/transport-options.ts';
 import { ChannelTable } from './channel-table.ts';
@@ -20,6 +21,7 @@ import {
 } from './options.ts';
 import { publicAddresses, serverKeys } from './server-identity.ts';
 import { TickClock } from './tick-clock.ts';
+import type { Member } from './workers/member.ts';
 
 /** Datagrams of one receive and of one flush: 256 and 64 cost the same a datagram; a server has the memory. */
 const BATCH_SLOTS = 64;
@@ -31,6 +33,8 @@ export interface ServerParts {
   readonly endpoint: ServerEndpoint;
   readonly maxClients: number;
   readonly ticks: TickClock;
+  /** Null: the server is no worker's of a group. */
+  readonly member: Member | null;
 }
 
 /** Checks the options, binds the socket. Rejects with ConfigError or SysError. */
@@ -51,6 +55,7 @@ export async function openServer<C extends Channels>(
   const local = (await resolveAddress(context, 'host', host, options.port))[0]!;
   const privateKeys = serverKeys(options, local, context);
   const listed = await publicAddresses(options, local, context);
+  const member = context.member?.claims(local) ? context.member : null;
   const socket = await context.sys.openUdp(local, {
     rxSlots: BATCH_SLOTS,
     txSlots: BATCH_SLOTS,
@@ -59,9 +64,11 @@ export async function openServer<C extends Channels>(
     receiveBufferBytes: options.receiveBufferBytes ?? SERVER_DEFAULTS.receiveBufferBytes,
     ...(options.sendBufferBytes === undefined ? {} : { sendBufferBytes: options.sendBufferBytes }),
     reusePort: options.reusePort ?? false,
+    ...(member === null ? {} : { descriptor: member.descriptor }),
   });
   const { clock, rng } = context.sys;
-  const spentTokens = spentTokenStore(options);
+  const given = spentTokenStore(options);
+  const spentTokens = member === null ? given : member.spentTokens(given);
   const endpoint = new ServerEndpoint(
     {
       ...transport,
@@ -73,6 +80,9 @@ export async function openServer<C extends Channels>(
       insecure: options.insecure ?? false,
       resume: options.resume ?? false,
       ...(spentTokens === undefined ? {} : { spentTokens }),
+      ...(member === null
+        ? {}
+        : { workerNumber: member.number, ledger: member.openLedger(sessionRows({ maxClients }), maxClients) }),
     },
     context.sys.openAead(socket.rx.slots, SLOT_BYTES),
     rng,
@@ -80,5 +90,5 @@ export async function openServer<C extends Channels>(
     clock.unixSeconds(),
     socket.tx,
   );
-  return { channels, socket, endpoint, maxClients, ticks: new TickClock(tickRateHz, clock.now()) };
+  return { channels, socket, endpoint, maxClients, ticks: new TickClock(tickRateHz, clock.now()), member };
 }

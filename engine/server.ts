@@ -147,6 +147,7 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
       endPeer: (id, code, closing) => this.#endPeer(id, code, closing),
     };
     this.#task = context.runtime.spawn(this.#drive.run(), 'server');
+    parts.member?.serve(this);
   }
 
   /** The bound UDP port. */

@@ -17,6 +17,7 @@ import { openDgramSys } from './node/dgram-sys.ts';
 import { isPortHandle, PortNotifier } from './node/port-notifier.ts';
 
 export * from './api.ts';
+export { closeNoted, descriptorMemory, noteDescriptors } from './linux/descriptors.ts';
 export { type Probe, probeMachine } from './probe.ts';
 
 /** The backends that `openSys` can give. */

@@ -45,6 +45,12 @@ const ROOMS: readonly RoomRule[] = [
     packages: [],
     node: ['worker_threads'],
   },
+  {
+    room: 'engine/workers/',
+    own: ['engine/', 'transport/', 'sys/api.ts', 'sys/index.ts'],
+    packages: ['eventemitter3'],
+    node: ['worker_threads'],
+  },
   { room: 'engine/cli/', own: ['engine/', 'sys/'], packages: ['commander'], node: ['*'] },
   { room: 'engine/inspect/', own: ['engine/', 'transport/', 'sys/api.ts'], packages: [], node: ['*'] },
   { room: 'sim/', own: ['sim/', 'engine/', 'transport/', 'sys/api.ts'], packages: ['eventemitter3'], node: [] },

@@ -24,6 +24,8 @@ export interface StartWorkerOptions {
   readonly spinMicros?: Micros;
   /** What the worker's `boot` needs besides: ports and the like in `args`. */
   readonly transfer?: readonly Transferable[];
+  /** Ends the thread at once when it is aborted, whatever it does: no `finally` block runs. */
+  readonly signal?: AbortSignal;
 }
 
 /** A worker that runs. */
@@ -56,6 +58,7 @@ export function startWorker(options: StartWorkerOptions): Promise<RunningWorker>
     transferList: [...(options.transfer ?? [])],
     name: request.name,
   });
+  options.signal?.addEventListener('abort', () => void worker.terminate(), { once: true });
   return new Promise<RunningWorker>((resolve, reject) => {
     const ended = (): void => reject(new Error('the worker ended before it was ready'));
     worker.once('error', reject);

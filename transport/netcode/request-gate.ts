@@ -194,7 +194,9 @@ export class RequestGate {
     if (tooLong) return this.#deny(DROP_REQUEST_LIFETIME);
     // When its life was the longest allowed, the token was made in this second. Shorter lives make it look older.
     const madeAt = this.expires - settings.tokenLifetimeMaxSeconds;
-    const mayBeOld = madeAt < this.#startedSeconds && settings.spentTokens === null && !settings.insecure;
+    const store = settings.spentTokens;
+    const since = store === null ? this.#startedSeconds : (store.sinceUnixSeconds ?? Number.NEGATIVE_INFINITY);
+    const mayBeOld = madeAt < since && !settings.insecure;
     if (mayBeOld) return this.#deny(DROP_REQUEST_RESTART);
     if (held >= 0 && !(settings.resume && rows.state[held]! >= UNCONFIRMED)) return DROP_REQUEST_CLIENT_CONNECTED;
     if (unseen) {
@@ -205,7 +207,7 @@ export class RequestGate {
     }
     // The second of the start cannot be split: such a token may have met an earlier server, so no number may repeat.
     const mayHaveMet = madeAt <= this.#startedSeconds && !settings.insecure;
-    this.scattered = token.addresses.count > 1 || mayHaveMet || settings.spentTokens !== null;
+    this.scattered = token.addresses.count > 1 || mayHaveMet || (store !== null && store.sinceUnixSeconds === undefined);
     return held < 0 && rows.taken === rows.maxClients ? this.#deny(DROP_REQUEST_FULL) : ACCEPTED;
   }
 

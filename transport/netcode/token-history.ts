@@ -15,6 +15,11 @@ import { copyAddress } from './sessions.ts';
 
 /** Keeps spent tokens beyond the life of one server, so that a restart or a twin does not open them again. */
 export interface SpentTokenStore {
+  /**
+   * From when on it knows of every token that was spent: those made before are refused. Default: it has always known. One that
+   * gives it also knows of every server that shares its tokens, and lets each token be spent once.
+   */
+  readonly sinceUnixSeconds?: number;
   /** Whether the token with this tag (16 bytes, borrowed) has connected. Called for each request that is opened. */
   isSpent(tag: Uint8Array): boolean;
   /**
