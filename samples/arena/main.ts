@@ -6,14 +6,15 @@
 import { Command } from 'commander';
 import { createHost, generatePrivateKey } from 'tickwire';
 import { exitCodeOf, whole } from './command-line.ts';
-import { type ArenaClient, client, PROTOCOL_ID, server } from './game.ts';
-import { formatSummary, Meter } from './meter.ts';
+import { type ArenaClient, client, PROTOCOL_ID } from './game.ts';
+import { openHere, openInWorkers } from './stage.ts';
 import { fetchToken, openTokenEndpoint, type TokenEndpoint } from './token-endpoint.ts';
 
 interface Options {
   port: number;
   host: string;
   bots: number;
+  workers: number;
   seconds: number;
   tokenPort: number;
   json: boolean;
@@ -24,6 +25,12 @@ const command = new Command('arena')
   .option('--port <port>', 'UDP port of the game', whole(0, 65_535), 40_000)
   .option('--host <address>', 'address to bind', '127.0.0.1')
   .option('--bots <count>', 'bots that connect and play', whole(0, 52), 8)
+  .option(
+    '--workers <count>',
+    'worker threads that share the port, each with an arena; 0: this thread',
+    whole(0, 64),
+    0,
+  )
   .option('--seconds <count>', 'stop after so many seconds; 0: run until SIGINT', whole(0, 86_400), 0)
   .option('--token-port <port>', 'TCP port of the token endpoint', whole(0, 65_535), 40_001)
   .option('--json', 'print the summary as one JSON object', false)
@@ -39,35 +46,30 @@ try {
 
 async function run(options: Options): Promise<void> {
   const privateKey = generatePrivateKey();
-  const arena = await server(createHost('server'), {
-    port: options.port,
-    address: options.host,
-    privateKey,
-    freshKey: true,
-  });
-  const meter = new Meter(arena);
+  const args = { port: options.port, address: options.host, privateKey, freshKey: true };
+  const stage = await (options.workers > 0 ? openInWorkers(options.workers, args) : openHere(args));
   const stop = stopSignal(options.seconds);
   let tokens: TokenEndpoint | null = null;
   let bots: readonly ArenaClient[] = [];
-  const lines = setInterval(() => showLine(meter.line()), 1000);
+  const lines = setInterval(() => showLine(stage.line()), 1000);
   try {
     tokens = await openTokenEndpoint(options.tokenPort, {
       privateKey,
       protocolId: PROTOCOL_ID,
-      addresses: [arena.server.address],
+      addresses: [stage.address],
     });
-    process.stderr.write(`arena on udp ${arena.server.address}, tokens from ${tokens.url}; npm run client joins\n`);
+    process.stderr.write(`arena on udp ${stage.address}, tokens from ${tokens.url}; npm run client joins\n`);
     bots = await Promise.all(Array.from({ length: options.bots }, (_, index) => startBot(tokens!.url, index)));
     await stop;
   } finally {
     clearInterval(lines);
     // Measured before the goodbyes, so that the figures are those of the game.
-    const summary = meter.summary();
-    await arena.server.close('the server stops');
+    const { figures, text } = stage.summary();
+    await stage.close('the server stops');
     await Promise.all(bots.map((bot) => bot.client.close()));
     await tokens?.close();
     endLine();
-    process.stdout.write(options.json ? `${JSON.stringify(summary)}\n` : `${formatSummary(summary)}\n`);
+    process.stdout.write(options.json ? `${JSON.stringify(figures)}\n` : `${text}\n`);
   }
 }
 

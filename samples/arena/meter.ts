@@ -107,6 +107,7 @@ export function formatSummary(summary: Summary): string {
   return rows.map(([name, value]) => `${name.padEnd(width)}${value}`).join('\n');
 }
 
-function kilobytes(bytes: number): string {
+/** Bytes for people. */
+export function kilobytes(bytes: number): string {
   return `${(bytes / 1000).toFixed(1)} kB`;
 }

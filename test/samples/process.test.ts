@@ -47,6 +47,28 @@ function start(script: string, words: readonly string[], env: Record<string, str
 const arena = (...words: string[]) => start('arena/main.js', ['--port', '0', '--token-port', '0', ...words]);
 
 describe.skipIf(!built)(`the samples${built ? '' : ' (need npm run build)'}`, () => {
+  it.skipIf(process.platform !== 'linux')(
+    'the arena plays in two workers, and prints what each did and the sum',
+    async () => {
+      const { code, out, err } = await arena('--bots', '6', '--workers', '2', '--seconds', '2', '--json').ended;
+      expect(err).toContain('arena on udp 127.0.0.1:');
+      expect(code).toBe(0);
+      const { workers, total } = JSON.parse(out) as {
+        workers: Record<string, number>[];
+        total: Record<string, number>;
+      };
+      expect(workers.map(({ worker, state, lost }) => [worker, state, lost])).toEqual([
+        [0, 'running', 0],
+        [1, 'running', 0],
+      ]);
+      expect(total.clients).toBe(6);
+      for (const count of ['clients', 'datagramsIn', 'bytesOut']) {
+        expect(total[count], count).toBe(workers[0]![count]! + workers[1]![count]!);
+      }
+      expect(total.datagramsIn).toBeGreaterThan(0);
+    },
+  );
+
   it('the arena plays with bots for a while and prints one JSON object on stdout', async () => {
     const { code, out, err } = await arena('--bots', '3', '--seconds', '2', '--json').ended;
     expect(err).toContain('arena on udp 127.0.0.1:');
