@@ -64,7 +64,10 @@ export async function openInWorkers(workers: number, args: ServerArgs): Promise<
 }
 
 function formatReport({ workers, total }: WorkerGroupReport): string {
-  const row = (name: string, of: WorkerGroupReport['total']): string =>
-    `${name.padEnd(10)} ${of.clients} clients, in ${of.datagramsIn} packets ${kilobytes(of.bytesIn)}, out ${of.datagramsOut} packets ${kilobytes(of.bytesOut)}, ${of.dropped} dropped`;
+  const row = (name: string, of: WorkerGroupReport['total']): string => {
+    const wayIn = `in ${of.datagramsIn} packets ${kilobytes(of.bytesIn)}`;
+    const wayOut = `out ${of.datagramsOut} packets ${kilobytes(of.bytesOut)}`;
+    return `${name.padEnd(10)} ${of.clients} clients, ${wayIn}, ${wayOut}, ${of.dropped} dropped`;
+  };
   return [...workers.map((one) => row(`worker ${one.worker}`, one)), row('all', total)].join('\n');
 }
