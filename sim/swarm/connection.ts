@@ -186,7 +186,7 @@ export class SwarmConnection {
       windowBytes,
     });
     this.client = client;
-    client.on('message', (channel, message, tag) => this.toClient.hear(channel, message.copy(), tag));
+    client.on('message', (channel, message, tag) => this.toClient.hear(channel, message.bytes(message.length), tag));
     client.on('receipt', (receipt, fate) => this.toServer.receipt(receipt, fate));
     client.on('disconnect', (reason) => this.ended('client', reason));
     const speaker = client as unknown as Speaker;

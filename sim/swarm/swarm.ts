@@ -339,7 +339,7 @@ class SwarmRun {
       });
       server.on('path', (peer) => of(peer.clientId)?.moved());
       server.on('message', (peer, channel, message, tag) =>
-        of(peer.clientId)?.toServer.hear(channel, message.copy(), tag),
+        of(peer.clientId)?.toServer.hear(channel, message.bytes(message.length), tag),
       );
       server.on('receipt', (peer, receipt, fate) => of(peer.clientId)?.toClient.receipt(receipt, fate));
       server.on('tick', () => {
