@@ -39,6 +39,8 @@ export interface SwarmOptions {
   readonly untilMicros?: Micros;
   /** Asked after each complaint: true stops the run, whose report then has no more than has been seen. */
   readonly isEnough?: (complaint: string) => boolean;
+  /** Asked after each turn of a host: true stops the run in the same way. */
+  readonly isCancelled?: () => boolean;
   /** Told of each event of the network in a line. */
   readonly trace?: (line: string) => void;
 }
@@ -52,6 +54,8 @@ export interface SwarmReport {
   /** From the healing until nothing was under way any more. */
   readonly settledAfterMicros: Micros;
   readonly virtualMicros: Micros;
+  /** World time at which the network got well, or would have. */
+  readonly healsAt: Micros;
   /** Broken promises, in sentences; none: all is well. */
   readonly complaints: readonly string[];
   /** World time of the first of them; NEVER. */
@@ -171,6 +175,7 @@ class SwarmRun {
       arrived: talks.reduce((sum, talk) => sum + talk.arrived, 0),
       settledAfterMicros: this.#settledAfterMicros,
       virtualMicros: this.#world.now,
+      healsAt: this.#plan.healsAt,
       complaints: this.#complaints,
       firstComplaintAt: this.#firstComplaintAt,
       faults: this.#fates.recorded,
@@ -201,8 +206,12 @@ class SwarmRun {
 
   /** Lets time pass up to `until`, or ends the run when that has been asked for. */
   async #pass(until: Micros): Promise<void> {
-    const { untilMicros = NEVER } = this.#options;
-    await this.#world.run({ untilMicros: Math.min(until, untilMicros), stopWhen: () => this.#isStopped });
+    const { untilMicros = NEVER, isCancelled } = this.#options;
+    const stopWhen = (): boolean => {
+      if (isCancelled?.() === true) this.#isStopped = true;
+      return this.#isStopped;
+    };
+    await this.#world.run({ untilMicros: Math.min(until, untilMicros), stopWhen });
     if (this.#isStopped || until > untilMicros) throw new Stopped();
   }
 
@@ -224,6 +233,7 @@ class SwarmRun {
 
   #heal(): void {
     this.#stranger.stop();
+    this.#fates.end();
     this.#plan.clients.forEach((client, i) => {
       const one = this.#connections[i]!;
       this.#checkRoundTrips(one, this.#shortest(one.name, client));
