@@ -2,16 +2,17 @@
  * Boils a failing run of the swarm down: fewer faults, fewer messages, a shorter bad time, and the same complaint.
  *
  * First the faults of the run are listed and played back without chance, which must be the same run. Then the bad time is
- * cut, since a short run is a cheap one with few faults; then whole parts are left out (kinds of faults, directions, a
- * client, most messages, all but the last faults before the complaint); and the rest goes in halves, quarters, and so on down to
+ * cut, since a short run is a cheap one with few faults; then whole parts are left out (a client, kinds of faults, directions,
+ * all but the last faults before the complaint, most messages); and the rest goes in halves, quarters, and so on down to
  * single faults. A candidate ends at its first complaint of the kind that is looked for, and faults that met no packet
  * until then are gone with it.
  *
  * A fault that is left out changes all that is sent after it, so what is left may hang together for no reason. Where no
- * single fault can go, parts of it drawn at random are tried: a smaller part that fails as well is a new beginning.
+ * single fault can go, parts of it drawn at random are tried: a smaller part that fails as well is a new beginning. And where
+ * many faults are left at the end, it all begins again with its steps in another order.
  */
 
-import { NEVER } from '../../sys/api.ts';
+import { type Micros, NEVER } from '../../sys/api.ts';
 import type { Fault } from '../link/fault.ts';
 import { Stream } from '../world/streams.ts';
 import type { SwarmLimits, SwarmScript } from './script.ts';
@@ -22,8 +23,8 @@ import { kindOf, type Outcome, type Trial, type Trials } from './trials.ts';
 const HEALS_MIN = 25_000;
 /** Of the bad time, or of the messages, this is tried to be left; the boldest first, which are also the cheapest. */
 const PARTS_LEFT = [1 / 64, 1 / 16, 1 / 4, 1 / 2, 3 / 4, 7 / 8];
-/** So few faults can be read: no search for parts of them at random. */
-const FEW_FAULTS = 4;
+/** So few faults can be read: no search for fewer at random, or from the beginning in another order. */
+const FEW_FAULTS = 5;
 /** Parts drawn at random before they are given up, and the shares of the faults in them, in turn. */
 const DRAWN_PARTS = 240;
 const DRAWN_SHARES = [1 / 2, 3 / 4, 7 / 8, 1 / 4];
@@ -56,20 +57,39 @@ export class NothingToShrink extends Error {}
 export async function shrink(options: ShrinkOptions): Promise<Shrunk> {
   const search = new Search(options);
   await search.begin();
+  // Some bugs need no fault at all. Asked first: in a short time, or with few messages, they may need some.
   await search.leaveOutAll();
-  await search.limit();
-  await search.cutDown();
-  for (let before = -1; before < search.steps && !search.isOver; ) {
-    before = search.steps;
-    await search.halve();
-    await search.leaveOut();
-    await search.limit();
-    if (before === search.steps) await search.drawParts();
+  const start = search.best;
+  await search.descend('time first');
+  for (const order of ['faults first', 'all first'] as const) {
+    if (search.best.picked.length <= FEW_FAULTS || search.isOver) break;
+    const before = search.best;
+    search.best = start;
+    await search.descend(order);
+    // A descent that ran out of time may have more faults, or be as far as the other.
+    if (search.best.picked.length >= before.picked.length) search.best = before;
   }
   return search.result();
 }
 
+/** What is cut before single faults are looked at. What is cut first goes far, and may make the rest need more faults. */
+type Order = 'time first' | 'faults first' | 'all first';
+
+/** A run that fails. */
+interface Failing {
+  readonly picked: readonly number[];
+  readonly limits: SwarmLimits;
+  readonly complaint: string;
+  readonly sent: number;
+  readonly endsAt: Micros;
+  readonly healsAt: Micros;
+  /** No single fault can be left out. */
+  readonly isMinimal: boolean;
+}
+
 class Search {
+  /** The best so far. */
+  best: Failing;
   readonly #options: ShrinkOptions;
   readonly #draws: Stream;
   /** Trials that did not fail, as text: they are not made again. */
@@ -77,22 +97,16 @@ class Search {
   /** All faults of the run; the others name their places in it. */
   #all: readonly Fault[] = [];
   /** How often something went: each step leaves fewer faults, or less of something else. */
-  steps = 0;
-  /** The best so far. */
-  #picked: readonly number[] = [];
-  #limits: SwarmLimits;
-  #complaint = '';
+  #steps = 0;
+  #fewestTold = Number.POSITIVE_INFINITY;
   #faultsBefore = 0;
   #runs = 0;
-  #sent = 0;
-  #endsAt = NEVER;
-  #healsAt = NEVER;
-  #isMinimal = false;
 
   constructor(options: ShrinkOptions) {
     this.#options = options;
-    this.#limits = options.script.limits;
     this.#draws = new Stream(`shrink/${options.script.seed}`);
+    const { limits } = options.script;
+    this.best = { picked: [], limits, complaint: '', sent: 0, endsAt: NEVER, healsAt: NEVER, isMinimal: false };
   }
 
   get isOver(): boolean {
@@ -110,44 +124,71 @@ class Search {
     this.#faultsBefore = first.faults.length;
     trials.lookFor(script, first.faults, kind);
     progress(`${first.faults.length} faults; looked for: ${kind}`);
-    if ((await this.#tries([{ picked: [...first.faults.keys()], limits: this.#limits }], () => false)) < 0) {
+    if ((await this.#tries([{ picked: [...first.faults.keys()], limits: script.limits }], () => false)) < 0) {
       throw new Error(
         'the faults alone do not break the promise again: this is a bug of the simulator, please report it',
       );
     }
   }
 
-  /** Some bugs need no fault at all. Asked first: in a short time, or with few messages, they may need some. */
   async leaveOutAll(): Promise<void> {
     await this.#triesFaults([[]]);
   }
 
-  /** Less of everything that is not a fault. */
-  async limit(): Promise<void> {
-    const heals = (part: number): SwarmLimits => ({
-      ...this.#limits,
-      healsAt: Math.max(HEALS_MIN, Math.ceil(Math.min(this.#endsAt, this.#healsAt) * part)),
-    });
-    while (Math.min(this.#endsAt, this.#healsAt) > HEALS_MIN && (await this.#triesLimits(PARTS_LEFT.map(heals))));
-    if (this.#limits.clients !== 1) await this.#triesLimits([{ ...this.#limits, clients: 1 }]);
-    const says = (part: number): SwarmLimits => ({ ...this.#limits, messages: Math.floor(this.#mostSaid * part) });
-    while (this.#mostSaid > 1 && (await this.#triesLimits(PARTS_LEFT.map(says))));
+  /** From the best so far to one from which no single fault can go. */
+  async descend(order: Order): Promise<void> {
+    if (order !== 'faults first') await this.#limitTime();
+    if (order === 'all first') await this.#limitTalk();
+    await this.#cutDown();
+    for (let before = -1; before < this.#steps && !this.isOver; ) {
+      before = this.#steps;
+      await this.#halve();
+      await this.#leaveOut();
+      await this.#limitTime();
+      await this.#limitTalk();
+      if (before === this.#steps) await this.#drawParts();
+    }
+  }
+
+  /** A shorter bad time, and one client. */
+  async #limitTime(): Promise<void> {
+    const { best } = this;
+    if (best.limits.clients !== 1) await this.#triesLimits([{ ...best.limits, clients: 1 }]);
+    for (;;) {
+      const { limits, healsAt, endsAt } = this.best;
+      const bad = Math.min(endsAt, healsAt);
+      if (bad <= HEALS_MIN) return;
+      const shorter = PARTS_LEFT.map((part) => ({ ...limits, healsAt: Math.max(HEALS_MIN, Math.ceil(bad * part)) }));
+      if (!(await this.#triesLimits(shorter))) return;
+    }
+  }
+
+  /** Fewer messages. */
+  async #limitTalk(): Promise<void> {
+    for (;;) {
+      const { limits, sent } = this.best;
+      const most = Math.min(sent, limits.messages ?? Number.POSITIVE_INFINITY);
+      if (most <= 1) return;
+      if (!(await this.#triesLimits(PARTS_LEFT.map((part) => ({ ...limits, messages: Math.floor(most * part) }))))) {
+        return;
+      }
+    }
   }
 
   /** The big steps, before faults are looked at one by one. */
-  async cutDown(): Promise<void> {
-    const all = this.#picked;
+  async #cutDown(): Promise<void> {
+    const all = this.best.picked;
     const lasts: (readonly number[])[] = [];
     for (let count = 1; count < all.length / 2; count *= 4) lasts.push(all.slice(all.length - count));
     await this.#triesFaults(lasts);
     for (const groupOf of [kindOfFault, placeOf]) {
       await this.#triesFaults(this.#groups(groupOf).map((group) => this.#those((fault) => groupOf(fault) === group)));
     }
-    await this.leaveOut();
+    await this.#leaveOut();
   }
 
   /** Leaves out all faults of a kind, or of a place: together they may do without what each of them needs. */
-  async leaveOut(): Promise<void> {
+  async #leaveOut(): Promise<void> {
     for (const groupOf of [kindOfFault, placeOf]) {
       const groups = this.#groups(groupOf);
       while (groups.length > 0) {
@@ -160,34 +201,33 @@ class Search {
   }
 
   /** Leaves out one part of many, of ever smaller parts, down to single faults. */
-  async halve(): Promise<void> {
-    this.#isMinimal = false;
-    for (let size = this.#picked.length; size > 0 && !this.isOver; size = size > 1 ? Math.ceil(size / 2) : 0) {
-      size = Math.min(size, this.#picked.length);
+  async #halve(): Promise<void> {
+    for (let size = this.best.picked.length; size > 0 && !this.isOver; size = size > 1 ? Math.ceil(size / 2) : 0) {
+      size = Math.min(size, this.best.picked.length);
       const went = await this.#leaveOutParts(size);
-      if (size === 1) this.#isMinimal = !went && !this.isOver;
+      if (size === 1 && !went && !this.isOver) this.best = { ...this.best, isMinimal: true };
     }
-    this.#isMinimal ||= this.#picked.length === 0;
   }
 
   /** Parts of what is left, drawn at random. */
-  async drawParts(): Promise<void> {
-    if (this.#picked.length <= FEW_FAULTS) return;
+  async #drawParts(): Promise<void> {
+    if (this.best.picked.length <= FEW_FAULTS) return;
     const drawn = Array.from({ length: DRAWN_PARTS }, (_, i) => {
       const share = DRAWN_SHARES[i % DRAWN_SHARES.length]!;
-      return this.#picked.filter(() => this.#draws.double() < share);
+      return this.best.picked.filter(() => this.#draws.double() < share);
     });
-    const smaller = drawn.filter((picked) => picked.length < this.#picked.length);
-    if ((await this.#triesFaults(smaller)) >= 0) this.#isMinimal = false;
+    const smaller = drawn.filter((picked) => picked.length < this.best.picked.length);
+    await this.#triesFaults(smaller);
   }
 
   result(): Shrunk {
+    const { picked, limits, complaint, isMinimal } = this.best;
     return {
-      script: { ...this.#options.script, faults: this.#picked.map((place) => this.#all[place]!), limits: this.#limits },
-      complaint: this.#complaint,
+      script: { ...this.#options.script, faults: picked.map((place) => this.#all[place]!), limits },
+      complaint,
       faultsBefore: this.#faultsBefore,
       runs: this.#runs,
-      isMinimal: this.#isMinimal,
+      isMinimal: isMinimal || picked.length === 0,
     };
   }
 
@@ -196,13 +236,13 @@ class Search {
     let went = false;
     // What is at or behind this place in the list of all faults has been looked at.
     for (let end = this.#all.length; !this.isOver; ) {
-      const before = this.#picked.filter((place) => place < end).length;
+      const before = this.best.picked.filter((place) => place < end).length;
       const starts: number[] = [];
       for (let at = before; at > 0 && starts.length < this.#options.trials.width * AHEAD; at -= size) {
         starts.push(Math.max(0, at - size));
       }
       if (starts.length === 0) break;
-      const picked = this.#picked;
+      const picked = this.best.picked;
       const without = starts.map((from, i) => [
         ...picked.slice(0, from),
         ...picked.slice(i === 0 ? before : starts[i - 1]!),
@@ -214,20 +254,16 @@ class Search {
     return went;
   }
 
-  get #mostSaid(): number {
-    return Math.min(this.#sent, this.#limits.messages ?? Number.POSITIVE_INFINITY);
-  }
-
   #groups(groupOf: (fault: Fault) => string): string[] {
-    return [...new Set(this.#picked.map((place) => groupOf(this.#all[place]!)))];
+    return [...new Set(this.best.picked.map((place) => groupOf(this.#all[place]!)))];
   }
 
   #those(isOne: (fault: Fault) => boolean): readonly number[] {
-    return this.#picked.filter((place) => isOne(this.#all[place]!));
+    return this.best.picked.filter((place) => isOne(this.#all[place]!));
   }
 
   async #triesLimits(limits: readonly SwarmLimits[]): Promise<boolean> {
-    return (await this.#tries(limits.map((one) => ({ picked: this.#picked, limits: one })))) >= 0;
+    return (await this.#tries(limits.map((one) => ({ picked: this.best.picked, limits: one })))) >= 0;
   }
 
   /** The place of the first of them that still fails, which is the best so far then; -1: none. */
@@ -253,20 +289,15 @@ class Search {
   }
 
   #adopt({ limits }: Trial, { met, complaint, sent, virtualMicros, healsAt }: Outcome): void {
-    const isFirst = this.#complaint === '';
-    const went = this.#picked.length - met.length;
-    this.steps++;
-    this.#picked = met;
-    this.#limits = limits;
-    this.#complaint = complaint!;
-    this.#sent = sent;
-    this.#endsAt = virtualMicros;
-    this.#healsAt = healsAt;
-    if (went > 0 || isFirst) this.#options.progress(`${met.length} faults left after ${this.#runs} runs`);
+    this.#steps++;
+    this.best = { picked: met, limits, complaint: complaint!, sent, endsAt: virtualMicros, healsAt, isMinimal: false };
+    if (met.length >= this.#fewestTold) return;
+    this.#fewestTold = met.length;
+    this.#options.progress(`${met.length} faults left after ${this.#runs} runs`);
   }
 
   #triesFaults(faults: readonly (readonly number[])[]): Promise<number> {
-    return this.#tries(faults.map((picked) => ({ picked, limits: this.#limits })));
+    return this.#tries(faults.map((picked) => ({ picked, limits: this.best.limits })));
   }
 }
 
