@@ -51,6 +51,8 @@ export interface SwarmReport {
   readonly digest: string;
   readonly sent: number;
   readonly arrived: number;
+  /** Datagrams that hosts sent. */
+  readonly packets: number;
   /** From the healing until nothing was under way any more. */
   readonly settledAfterMicros: Micros;
   readonly virtualMicros: Micros;
@@ -75,9 +77,11 @@ const KEY: Uint8Array = new Uint8Array(32).fill(7);
 const STEP_MICROS = 50_000;
 /**
  * From the healing on everything is there within so long: a few probes at doubled timeouts after a bad time, round trips
- * of up to 0.2 s, and what waits (at most 4 MiB, most of it less than 300 KB) over a line of 2 Mbit/s.
+ * of up to 0.2 s, and what waits, which is less than 300 KB in most runs;
  */
 export const SETTLED_WITHIN_MICROS = 5_000_000;
+/** and where megabytes wait, after a long bad time, as long as they need on the slowest line that is drawn, of 2 Mbit/s. */
+const MICROS_A_BYTE = 4;
 /** After that for so long no packet with a payload leaves, but for the last acks. */
 const IDLE_MICROS = 1_000_000;
 const IDLE_PACKETS_MAX = 2;
@@ -118,6 +122,8 @@ class SwarmRun {
   #rogueIsIn = false;
   readonly #isHostile: boolean;
   #settledAfterMicros: Micros = NEVER;
+  /** Bytes that the end with most of them had waiting when the network healed. */
+  #mostWaiting = 0;
   #firstComplaintAt: Micros = NEVER;
   #isStopped = false;
   #server: Server<SwarmChannels> | null = null;
@@ -173,6 +179,7 @@ class SwarmRun {
       digest: this.#world.digest(),
       sent: talks.reduce((sum, talk) => sum + talk.sent, 0),
       arrived: talks.reduce((sum, talk) => sum + talk.arrived, 0),
+      packets: this.#world.stats.sent,
       settledAfterMicros: this.#settledAfterMicros,
       virtualMicros: this.#world.now,
       healsAt: this.#plan.healsAt,
@@ -238,6 +245,7 @@ class SwarmRun {
       const one = this.#connections[i]!;
       this.#checkRoundTrips(one, this.#shortest(one.name, client));
       this.#world.link(one.host, this.#serverHost, healed(client.up), healed(client.down));
+      for (const { waitingBytes } of one.ends()) this.#mostWaiting = Math.max(this.#mostWaiting, waitingBytes);
       one.heal();
     });
   }
@@ -268,7 +276,8 @@ class SwarmRun {
 
   async #settle(): Promise<void> {
     const { healsAt } = this.#plan;
-    for (let at = healsAt; at < healsAt + SETTLED_WITHIN_MICROS; at += STEP_MICROS) {
+    const within = SETTLED_WITHIN_MICROS + this.#mostWaiting * MICROS_A_BYTE;
+    for (let at = healsAt; at < healsAt + within; at += STEP_MICROS) {
       await this.#pass(at);
       if (!this.#connections.every((one) => one.isSettled)) continue;
       this.#settledAfterMicros = this.#world.now - healsAt;
