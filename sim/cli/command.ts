@@ -14,6 +14,9 @@ export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 const EXIT_MACHINE = 3;
 
+/** Runs at once: more workers than any machine has cores for. */
+export const JOBS_MAX = 256;
+
 /**
  * Whether a promise that is rejected unheard ends the command. Not once a run of the swarm has failed: the run is given up, and
  * promises of its hosts with it.

@@ -10,7 +10,7 @@ import { Command } from 'commander';
 import { type ComparedSide, type Comparison, compare, figure } from '../report/comparison.ts';
 import { compareView } from '../report/views.ts';
 import type { ScenarioReport } from '../scenario/scenario.ts';
-import { UsageError, whole } from './command.ts';
+import { JOBS_MAX, UsageError, whole } from './command.ts';
 import { labelOf, readSide, type SideSettings } from './compare-sides.ts';
 import { addGameOptions, type GameOptions } from './game-options.ts';
 import { addNetworkOptions, type NetworkOptions } from './network-options.ts';
@@ -33,7 +33,6 @@ interface CompareOptions extends GameOptions, NetworkOptions {
 const SECONDS_BY_DEFAULT = 30;
 const SEEDS_BY_DEFAULT = 20;
 const SEEDS_MAX = 10_000;
-const JOBS_MAX = 256;
 
 export const compareCommand: Command = new Command('compare').description(
   'two settings on the same fates, seed by seed',

@@ -21,7 +21,7 @@ interface Options {
 const SECONDS_MAX = 3_600;
 
 export const replayCommand: Command = new Command('replay')
-  .description('run a seed of the swarm again, or its faults by script')
+  .description('run a seed of the swarm again, or a script of faults, written by hand or by shrink')
   .argument(SUBJECT, 'what to run; a script stands in place of chance')
   .option('--seconds <count>', 'for a seed: what swarm was given', decimal(0, SECONDS_MAX))
   .option('--until <seconds>', 'stop there, in virtual seconds', decimal(0, SECONDS_MAX))

@@ -5,15 +5,19 @@
  */
 
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { scriptText } from '../swarm/script.ts';
-import { kindOf, NothingToShrink, shrink } from '../swarm/shrink.ts';
-import { decimal, rejections, UsageError } from './command.ts';
+import { NothingToShrink, shrink } from '../swarm/shrink.ts';
+import { kindOf } from '../swarm/trials.ts';
+import { decimal, JOBS_MAX, rejections, UsageError, whole } from './command.ts';
 import { readSubject, SUBJECT } from './swarm-subject.ts';
+import { SwarmWorkers } from './swarm-workers.ts';
 
 interface Options {
   readonly seconds: number;
   readonly badSeconds?: number;
+  readonly jobs: number;
   readonly out: string;
   readonly json: boolean;
 }
@@ -26,6 +30,7 @@ export const shrinkCommand: Command = new Command('shrink')
   .argument(SUBJECT, 'what fails')
   .option('--seconds <count>', 'seconds that it may take', decimal(0, SECONDS_MAX), 60)
   .option('--bad-seconds <count>', 'for a seed: the --seconds that swarm was given', decimal(0, 3_600))
+  .option('--jobs <count>', 'runs at once', whole(1, JOBS_MAX), availableParallelism())
   .option('--out <file>', 'where the script goes', 'failure-min.txt')
   .option('--json', 'print one JSON object', false)
   .addHelpText(
@@ -40,9 +45,11 @@ async function run(subject: string, options: Options): Promise<void> {
   rejections.areFatal = false;
   const start = performance.now();
   const end = start + options.seconds * MILLIS;
+  const trials = new SwarmWorkers(options.jobs, false);
   try {
     const shrunk = await shrink({
       script,
+      trials,
       isOver: () => performance.now() >= end,
       progress: (text) => void process.stderr.write(`${text}\n`),
     });
@@ -62,5 +69,7 @@ async function run(subject: string, options: Options): Promise<void> {
   } catch (error) {
     if (error instanceof NothingToShrink) throw new UsageError(error.message);
     throw error;
+  } finally {
+    await trials.close();
   }
 }

@@ -1,23 +1,28 @@
 /**
- * `sim swarm` (`npm run swarm`): seed after seed, without end, up to the first broken promise.
+ * `sim swarm` (`npm run swarm`): seed after seed on all cores, without end, up to the first broken promise.
+ *
+ * Workers are some seeds ahead of what is counted, which is in order: the first seed that fails is the same with any number of them.
  *
  * Exit code 1: a promise was broken; a file tells all about it, and the last lines how to repeat and to shrink it.
  */
 
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { SECONDS_BY_DEFAULT, type SwarmFailure, scriptLines } from '../swarm/script.ts';
 import { SIGHTS, type Sight } from '../swarm/sights.ts';
-import { runSwarm } from '../swarm/swarm.ts';
-import { decimal, EXIT_FAILED, rejections, UsageError, whole } from './command.ts';
+import { runSwarm, type SwarmReport } from '../swarm/swarm.ts';
+import { decimal, EXIT_FAILED, JOBS_MAX, rejections, UsageError, whole } from './command.ts';
 import { Progress } from './progress.ts';
+import { SwarmWorkers } from './swarm-workers.ts';
 
 interface Options {
   readonly seeds?: number;
   readonly seed?: string;
   readonly first: number;
   readonly seconds?: number;
+  readonly jobs: number;
   readonly out: string;
   readonly sights: boolean;
   readonly json: boolean;
@@ -26,6 +31,8 @@ interface Options {
 /** Between two lines that say how far it is. */
 const LINE_MILLIS = 5_000;
 const SECONDS_MAX = 3_600;
+/** Seeds that are asked of each worker before they are counted: a slow one keeps nobody waiting. */
+const AHEAD = 8;
 
 export const swarmCommand: Command = new Command('swarm')
   .description('run the engine in random networks, a seed each, and check everything that it promises')
@@ -33,6 +40,7 @@ export const swarmCommand: Command = new Command('swarm')
   .option('--seed <text>', 'run this one seed and say what it did')
   .option('--first <number>', 'the first seed', whole(0, Number.MAX_SAFE_INTEGER), 1)
   .option('--seconds <count>', 'virtual seconds of bad network at most, beyond the first 0.2', decimal(0, SECONDS_MAX))
+  .option('--jobs <count>', 'seeds at once', whole(1, JOBS_MAX), availableParallelism())
   .option('--out <folder>', 'where failure-<seed>.json goes when a promise is broken', '.')
   .option('--sights', 'say in how many seeds each remarkable thing was met', false)
   .option('--json', 'print one JSON object in the end', false)
@@ -74,9 +82,7 @@ async function run(options: Options): Promise<void> {
   const tally = new Tally();
   let failure: SwarmFailure | null = null;
   let lineAt = performance.now() + LINE_MILLIS;
-  while (tally.seeds < count && failure === null) {
-    const seed = options.seed ?? options.first + tally.seeds;
-    const report = await runSwarm({ seed, secondsMax });
+  for await (const report of reports(options, count, secondsMax)) {
     tally.seeds++;
     progress?.count();
     tally.sent += report.sent;
@@ -86,8 +92,10 @@ async function run(options: Options): Promise<void> {
     if (report.complaints.length > 0) {
       rejections.areFatal = false;
       failure = await recorded(report.seed, secondsMax);
-    } else tally.settledMillisMax = Math.max(tally.settledMillisMax, report.settledAfterMicros / 1000);
-    if (options.seed !== undefined && failure === null) print(`seed ${seed}: digest ${report.digest}`);
+      break;
+    }
+    tally.settledMillisMax = Math.max(tally.settledMillisMax, report.settledAfterMicros / 1000);
+    if (options.seed !== undefined) print(`seed ${report.seed}: digest ${report.digest}`);
     if (progress?.isShown === true || performance.now() < lineAt) continue;
     lineAt += LINE_MILLIS;
     print(tally.text());
@@ -102,6 +110,31 @@ async function run(options: Options): Promise<void> {
   process.stdout.write(
     `${JSON.stringify({ ...rest, sights: Object.fromEntries(sights), cpuSeconds: cpuSeconds(), failure: failed })}\n`,
   );
+}
+
+/** Seed after seed. */
+async function* reports(options: Options, count: number, secondsMax: number): AsyncGenerator<SwarmReport> {
+  const jobs = Math.min(options.jobs, count);
+  const at = (index: number) => ({ seed: options.seed ?? options.first + index, secondsMax });
+  if (jobs === 1) {
+    for (let index = 0; index < count; index++) yield await runSwarm(at(index));
+    return;
+  }
+  const workers = new SwarmWorkers(jobs, true);
+  try {
+    const ahead: Promise<SwarmReport>[] = [];
+    for (let index = 0; index < count; index++) {
+      for (let next = index + ahead.length; ahead.length < jobs * AHEAD && next < count; next++) {
+        const report = workers.run(at(next));
+        // Who rejects first is heard when it is its turn.
+        report.catch(() => {});
+        ahead.push(report);
+      }
+      yield await ahead.shift()!;
+    }
+  } finally {
+    await workers.close();
+  }
 }
 
 /** What this command has taken of all cores. */

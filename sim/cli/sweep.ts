@@ -9,7 +9,7 @@ import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { sweepViews } from '../report/views.ts';
 import type { ScenarioReport } from '../scenario/scenario.ts';
-import { EXIT_FAILED, whole } from './command.ts';
+import { EXIT_FAILED, JOBS_MAX, whole } from './command.ts';
 import { addGameOptions, type GameOptions } from './game-options.ts';
 import { addNetworkOptions, type NetworkOptions } from './network-options.ts';
 import { checkPlace, writeHtml, writeText } from './report-file.ts';
@@ -39,7 +39,6 @@ interface SweepOptions extends GameOptions, NetworkOptions {
 const SECONDS_BY_DEFAULT = 30;
 const REPEAT_BY_DEFAULT = 5;
 const REPEAT_MAX = 10_000;
-const JOBS_MAX = 256;
 
 export const sweepCommand: Command = new Command('sweep').description('run a game in a grid of networks, on all cores');
 addGameOptions(addNetworkOptions(addFileArgument(sweepCommand)), SECONDS_BY_DEFAULT)

@@ -62,6 +62,12 @@ export class Fates {
     return (this.#script.get(direction) ?? []).reduce((least, { micros }) => Math.min(least, micros), 0);
   }
 
+  /** From now on nothing befalls anybody by script: the network is well. Where the script replaces chance, nothing does at all. */
+  end(): void {
+    this.#script.clear();
+    for (const direction of this.#directions.values()) direction.end();
+  }
+
   /** Lists what happened to a host. */
   note(fault: Fault): void {
     if (this.#records) this.recorded.push(fault);
@@ -92,6 +98,11 @@ export class DirectionFates {
       if (known === undefined) this.#script.set(fault.index, [fault]);
       else known.push(fault);
     }
+  }
+
+  /** Nothing is said any more. */
+  end(): void {
+    this.#script.clear();
   }
 
   /** When packet `index` arrives, or LOST, if chance says `byChance` and the plain latency is `latency`. */

@@ -14,8 +14,8 @@ import type { ClientPlan, SwarmPlan } from './plan.ts';
 import type { Sights } from './sights.ts';
 import { type Speaker, SWARM_DECLARATIONS, type SwarmChannels, Talk } from './talk.ts';
 
-/** Longer than the swarm waits for anything. */
-const DRAIN_MICROS = 20_000_000;
+/** Longer than the swarm waits for anything: some megabytes on its slowest line. */
+const DRAIN_MICROS = 60_000_000;
 /** How often a side without ticks speaks that was to speak with its ticks. */
 const EVERY_MICROS = 16_667;
 
@@ -186,7 +186,7 @@ export class SwarmConnection {
       windowBytes,
     });
     this.client = client;
-    client.on('message', (channel, message, tag) => this.toClient.hear(channel, message.copy(), tag));
+    client.on('message', (channel, message, tag) => this.toClient.hear(channel, message.bytes(message.length), tag));
     client.on('receipt', (receipt, fate) => this.toServer.receipt(receipt, fate));
     client.on('disconnect', (reason) => this.ended('client', reason));
     const speaker = client as unknown as Speaker;

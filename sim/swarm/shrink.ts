@@ -1,22 +1,40 @@
 /**
  * Boils a failing run of the swarm down: fewer faults, fewer messages, a shorter bad time, and the same complaint.
  *
- * First the faults of the run are listed and played back without chance, which must be the same run. Then whole parts are
- * left out (kinds of faults, directions, a client, most messages, all but the last faults before the complaint), and the
- * rest is halved and halved again (Zeller's delta debugging). A candidate ends at its first complaint of the kind that is
- * looked for, and faults that met no packet until then are gone with it.
+ * First the faults of the run are listed and played back without chance, which must be the same run. Then the bad time is
+ * cut, since a short run is a cheap one with few faults; then whole parts are left out (a client, kinds of faults, directions,
+ * all but the last faults before the complaint, most messages); and the rest goes in halves, quarters, and so on down to
+ * single faults. A candidate ends at its first complaint of the kind that is looked for, and faults that met no packet
+ * until then are gone with it.
+ *
+ * A fault that is left out changes all that is sent after it, so what is left may hang together for no reason. Where no
+ * single fault can go, parts of it drawn at random are tried: a smaller part that fails as well is a new beginning. And where
+ * many faults are left at the end, it all begins again with its steps in another order.
  */
 
-import { NEVER } from '../../sys/api.ts';
+import { type Micros, NEVER } from '../../sys/api.ts';
 import type { Fault } from '../link/fault.ts';
+import { Stream } from '../world/streams.ts';
 import type { SwarmLimits, SwarmScript } from './script.ts';
-import { runSwarm, type SwarmReport } from './swarm.ts';
+import { firstThatFails } from './trial-race.ts';
+import { kindOf, type Outcome, type Trial, type Trials } from './trials.ts';
 
 /** The network heals no earlier: clients begin within the first 21 ms. */
 const HEALS_MIN = 25_000;
+/** Of the bad time, or of the messages, this is tried to be left; the boldest first, which are also the cheapest. */
+const PARTS_LEFT = [1 / 64, 1 / 16, 1 / 4, 1 / 2, 3 / 4, 7 / 8];
+/** So few faults can be read: no search for fewer at random, or from the beginning in another order. */
+const FEW_FAULTS = 5;
+/** Parts drawn at random before they are given up, and the shares of the faults in them, in turn. */
+const DRAWN_PARTS = 240;
+const DRAWN_SHARES = [1 / 2, 3 / 4, 7 / 8, 1 / 4];
+/** Trials ahead of the first whose outcome is not known, for each that is made at once. */
+const AHEAD = 2;
 
 export interface ShrinkOptions {
   readonly script: SwarmScript;
+  /** Who makes the runs. */
+  readonly trials: Trials;
   /** Asked before each run: true ends the search with the best so far. */
   readonly isOver: () => boolean;
   /** Told of each step forward. */
@@ -29,177 +47,266 @@ export interface Shrunk {
   readonly complaint: string;
   readonly faultsBefore: number;
   readonly runs: number;
-  /** Nothing more can be left out; false: the time was over. */
+  /** No single fault can be left out; false: the time was over. */
   readonly isMinimal: boolean;
 }
 
 /** The run breaks no promise: there is nothing to shrink. */
 export class NothingToShrink extends Error {}
 
-/** A complaint without names and numbers: two failures of one kind have the same. */
-export function kindOf(complaint: string): string {
-  const first = complaint.split('\n', 1)[0]!.replace(/\d+(\.\d+)?/g, '#');
-  return first.replace(/^(client-#|server)( to(Server|Client) \w+)?:? (\(.*\) )?/, '');
-}
-
 export async function shrink(options: ShrinkOptions): Promise<Shrunk> {
   const search = new Search(options);
   await search.begin();
-  await search.cutDown();
-  for (let before = Number.POSITIVE_INFINITY; search.size < before && !search.isOver; ) {
-    before = search.size;
-    await search.halve();
-    await search.leaveOut();
-    await search.limit();
+  // Some bugs need no fault at all. Asked first: in a short time, or with few messages, they may need some.
+  await search.leaveOutAll();
+  const start = search.best;
+  await search.descend('time first');
+  for (const order of ['faults first', 'all first'] as const) {
+    if (search.best.picked.length <= FEW_FAULTS || search.isOver) break;
+    const before = search.best;
+    search.best = start;
+    await search.descend(order);
+    // A descent that ran out of time may have more faults, or be as far as the other.
+    if (search.best.picked.length >= before.picked.length) search.best = before;
   }
   return search.result();
 }
 
+/** What is cut before single faults are looked at. What is cut first goes far, and may make the rest need more faults. */
+type Order = 'time first' | 'faults first' | 'all first';
+
+/** A run that fails. */
+interface Failing {
+  readonly picked: readonly number[];
+  readonly limits: SwarmLimits;
+  readonly complaint: string;
+  readonly sent: number;
+  readonly endsAt: Micros;
+  readonly healsAt: Micros;
+  /** No single fault can be left out. */
+  readonly isMinimal: boolean;
+}
+
 class Search {
-  readonly #options: ShrinkOptions;
   /** The best so far. */
-  #faults: readonly Fault[] = [];
-  #limits: SwarmLimits;
-  #complaint = '';
-  #kind = '';
+  best: Failing;
+  readonly #options: ShrinkOptions;
+  readonly #draws: Stream;
+  /** Trials that did not fail, as text: they are not made again. */
+  readonly #tried: Set<string> = new Set();
+  /** All faults of the run; the others name their places in it. */
+  #all: readonly Fault[] = [];
+  /** How often something went: each step leaves fewer faults, or less of something else. */
+  #steps = 0;
+  #fewestTold = Number.POSITIVE_INFINITY;
   #faultsBefore = 0;
   #runs = 0;
-  #sent = 0;
-  #endsAt = NEVER;
-  #isMinimal = false;
 
   constructor(options: ShrinkOptions) {
     this.#options = options;
-    this.#limits = options.script.limits;
+    this.#draws = new Stream(`shrink/${options.script.seed}`);
+    const { limits } = options.script;
+    this.best = { picked: [], limits, complaint: '', sent: 0, endsAt: NEVER, healsAt: NEVER, isMinimal: false };
   }
 
   get isOver(): boolean {
     return this.#options.isOver();
   }
 
-  get size(): number {
-    return this.#faults.length + (this.#limits.messages ?? 1e6) + (this.#limits.clients ?? 2) + this.#endsAt / 1e6;
-  }
-
   async begin(): Promise<void> {
-    const first = await this.#run(this.#options.script.faults, this.#limits, null, true);
+    const { script, trials, progress } = this.#options;
+    this.#runs++;
+    const first = await trials.record(script);
     if (first.complaints.length === 0)
       throw new NothingToShrink('the run breaks no promise: there is nothing to shrink');
-    this.#kind = kindOf(first.complaints[0]!);
+    const kind = kindOf(first.complaints[0]!);
+    this.#all = first.faults;
     this.#faultsBefore = first.faults.length;
-    this.#options.progress(`${first.faults.length} faults; looked for: ${this.#kind}`);
-    if (!(await this.#tries(first.faults, this.#limits))) {
+    trials.lookFor(script, first.faults, kind);
+    progress(`${first.faults.length} faults; looked for: ${kind}`);
+    if ((await this.#tries([{ picked: [...first.faults.keys()], limits: script.limits }], () => false)) < 0) {
       throw new Error(
         'the faults alone do not break the promise again: this is a bug of the simulator, please report it',
       );
     }
   }
 
+  async leaveOutAll(): Promise<void> {
+    await this.#triesFaults([[]]);
+  }
+
+  /** From the best so far to one from which no single fault can go. */
+  async descend(order: Order): Promise<void> {
+    if (order !== 'faults first') await this.#limitTime();
+    if (order === 'all first') await this.#limitTalk();
+    await this.#cutDown();
+    for (let before = -1; before < this.#steps && !this.isOver; ) {
+      before = this.#steps;
+      await this.#halve();
+      await this.#leaveOut();
+      await this.#limitTime();
+      await this.#limitTalk();
+      if (before === this.#steps) await this.#drawParts();
+    }
+  }
+
+  /** A shorter bad time, and one client. */
+  async #limitTime(): Promise<void> {
+    const { best } = this;
+    if (best.limits.clients !== 1) await this.#triesLimits([{ ...best.limits, clients: 1 }]);
+    for (;;) {
+      const { limits, healsAt, endsAt } = this.best;
+      const bad = Math.min(endsAt, healsAt);
+      if (bad <= HEALS_MIN) return;
+      const shorter = PARTS_LEFT.map((part) => ({ ...limits, healsAt: Math.max(HEALS_MIN, Math.ceil(bad * part)) }));
+      if (!(await this.#triesLimits(shorter))) return;
+    }
+  }
+
+  /** Fewer messages. */
+  async #limitTalk(): Promise<void> {
+    for (;;) {
+      const { limits, sent } = this.best;
+      const most = Math.min(sent, limits.messages ?? Number.POSITIVE_INFINITY);
+      if (most <= 1) return;
+      if (!(await this.#triesLimits(PARTS_LEFT.map((part) => ({ ...limits, messages: Math.floor(most * part) }))))) {
+        return;
+      }
+    }
+  }
+
   /** The big steps, before faults are looked at one by one. */
-  async cutDown(): Promise<void> {
-    await this.leaveOut();
-    await this.limit();
-    await this.#lastOnes();
+  async #cutDown(): Promise<void> {
+    const all = this.best.picked;
+    const lasts: (readonly number[])[] = [];
+    for (let count = 1; count < all.length / 2; count *= 4) lasts.push(all.slice(all.length - count));
+    await this.#triesFaults(lasts);
+    for (const groupOf of [kindOfFault, placeOf]) {
+      await this.#triesFaults(this.#groups(groupOf).map((group) => this.#those((fault) => groupOf(fault) === group)));
+    }
+    await this.#leaveOut();
   }
 
   /** Leaves out all faults of a kind, or of a place: together they may do without what each of them needs. */
-  async leaveOut(): Promise<void> {
-    for (const kind of new Set(this.#faults.map((fault) => fault.kind))) {
-      await this.#tries(
-        this.#faults.filter((fault) => fault.kind !== kind),
-        this.#limits,
-      );
-    }
-    for (const place of new Set(this.#faults.map(placeOf))) {
-      await this.#tries(
-        this.#faults.filter((fault) => placeOf(fault) !== place),
-        this.#limits,
-      );
-    }
-  }
-
-  /** Less of everything that is not a fault. */
-  async limit(): Promise<void> {
-    if (this.#limits.clients !== 1) await this.#tries(this.#faults, { ...this.#limits, clients: 1 });
-    const most = Math.min(this.#sent, this.#limits.messages ?? Number.POSITIVE_INFINITY);
-    for (let messages = 1; messages < most; messages *= 2) {
-      if (await this.#tries(this.#faults, { ...this.#limits, messages })) break;
-    }
-    for (let part = 0.25; part < 1; ) {
-      const healsAt = Math.ceil(Math.min(this.#endsAt, this.#limits.healsAt ?? NEVER) * part);
-      if (this.isOver || healsAt < HEALS_MIN) break;
-      if (!(await this.#tries(this.#faults, { ...this.#limits, healsAt }))) part += 0.25;
-    }
-  }
-
-  /** Delta debugging: leaves out one part of many, of ever smaller parts, until no single fault can go. */
-  async halve(): Promise<void> {
-    let parts = 2;
-    this.#isMinimal = false;
-    while (this.#faults.length > 0 && !this.isOver) {
-      const all = this.#faults;
-      const size = Math.ceil(all.length / Math.min(parts, all.length));
-      let reduced = false;
-      // From the end: the last faults before a complaint have most to do with it, so the first ones can mostly go.
-      for (let at = 0; at < all.length && !reduced && !this.isOver; at += size) {
-        const rest = [...all.slice(0, at), ...all.slice(at + size)];
-        reduced = await this.#tries(rest, this.#limits);
+  async #leaveOut(): Promise<void> {
+    for (const groupOf of [kindOfFault, placeOf]) {
+      const groups = this.#groups(groupOf);
+      while (groups.length > 0) {
+        const without = groups.map((group) => this.#those((fault) => groupOf(fault) !== group));
+        const which = await this.#triesFaults(without);
+        if (which < 0) break;
+        groups.splice(0, which + 1);
       }
-      if (reduced) parts = Math.max(2, parts - 1);
-      else if (size === 1) {
-        this.#isMinimal = !this.isOver;
-        return;
-      } else parts *= 2;
     }
-    this.#isMinimal = this.#faults.length === 0;
+  }
+
+  /** Leaves out one part of many, of ever smaller parts, down to single faults. */
+  async #halve(): Promise<void> {
+    for (let size = this.best.picked.length; size > 0 && !this.isOver; size = size > 1 ? Math.ceil(size / 2) : 0) {
+      size = Math.min(size, this.best.picked.length);
+      const went = await this.#leaveOutParts(size);
+      if (size === 1 && !went && !this.isOver) this.best = { ...this.best, isMinimal: true };
+    }
+  }
+
+  /** Parts of what is left, drawn at random. */
+  async #drawParts(): Promise<void> {
+    if (this.best.picked.length <= FEW_FAULTS) return;
+    const drawn = Array.from({ length: DRAWN_PARTS }, (_, i) => {
+      const share = DRAWN_SHARES[i % DRAWN_SHARES.length]!;
+      return this.best.picked.filter(() => this.#draws.double() < share);
+    });
+    const smaller = drawn.filter((picked) => picked.length < this.best.picked.length);
+    await this.#triesFaults(smaller);
   }
 
   result(): Shrunk {
+    const { picked, limits, complaint, isMinimal } = this.best;
     return {
-      script: { ...this.#options.script, faults: this.#faults, limits: this.#limits },
-      complaint: this.#complaint,
+      script: { ...this.#options.script, faults: picked.map((place) => this.#all[place]!), limits },
+      complaint,
       faultsBefore: this.#faultsBefore,
       runs: this.#runs,
-      isMinimal: this.#isMinimal,
+      isMinimal: isMinimal || picked.length === 0,
     };
   }
 
-  /** Only the last faults before the complaint: one, two, four, ... */
-  async #lastOnes(): Promise<void> {
-    const all = this.#faults;
-    for (let count = 1; count < all.length / 2; count *= 2) {
-      if (this.isOver || (await this.#tries(all.slice(all.length - count), this.#limits))) return;
+  /** One pass over parts of that size, from the end: the last faults before a complaint have most to do with it. */
+  async #leaveOutParts(size: number): Promise<boolean> {
+    let went = false;
+    // What is at or behind this place in the list of all faults has been looked at.
+    for (let end = this.#all.length; !this.isOver; ) {
+      const before = this.best.picked.filter((place) => place < end).length;
+      const starts: number[] = [];
+      for (let at = before; at > 0 && starts.length < this.#options.trials.width * AHEAD; at -= size) {
+        starts.push(Math.max(0, at - size));
+      }
+      if (starts.length === 0) break;
+      const picked = this.best.picked;
+      const without = starts.map((from, i) => [
+        ...picked.slice(0, from),
+        ...picked.slice(i === 0 ? before : starts[i - 1]!),
+      ]);
+      const which = await this.#triesFaults(without);
+      went ||= which >= 0;
+      end = picked[starts[which >= 0 ? which : starts.length - 1]!]!;
     }
+    return went;
   }
 
-  /** Whether the run still fails with these; then they are the best so far. */
-  async #tries(faults: readonly Fault[], limits: SwarmLimits): Promise<boolean> {
-    if (this.isOver && this.#complaint !== '') return false;
-    const report = await this.#run(faults, limits, this.#kind, false);
-    const complaint = report.complaints.find((one) => kindOf(one) === this.#kind);
-    if (complaint === undefined) return false;
-    const left = faults.filter((fault) => report.met.has(fault));
-    const went = left.length < this.#faults.length || this.#complaint === '';
-    this.#faults = left;
-    this.#limits = limits;
-    this.#complaint = complaint;
-    this.#sent = report.sent;
-    this.#endsAt = report.virtualMicros;
-    if (went) this.#options.progress(`${left.length} faults left after ${this.#runs} runs`);
-    return true;
+  #groups(groupOf: (fault: Fault) => string): string[] {
+    return [...new Set(this.best.picked.map((place) => groupOf(this.#all[place]!)))];
   }
 
-  #run(
-    faults: readonly Fault[] | null,
-    limits: SwarmLimits,
-    kind: string | null,
-    record: boolean,
-  ): Promise<SwarmReport> {
-    this.#runs++;
-    const { seed, seconds } = this.#options.script;
-    const isEnough = kind === null ? {} : { isEnough: (complaint: string) => kindOf(complaint) === kind };
-    return runSwarm({ seed, secondsMax: seconds, faults, limits, record, ...isEnough });
+  #those(isOne: (fault: Fault) => boolean): readonly number[] {
+    return this.best.picked.filter((place) => isOne(this.#all[place]!));
   }
+
+  async #triesLimits(limits: readonly SwarmLimits[]): Promise<boolean> {
+    return (await this.#tries(limits.map((one) => ({ picked: this.best.picked, limits: one })))) >= 0;
+  }
+
+  /** The place of the first of them that still fails, which is the best so far then; -1: none. */
+  async #tries(trials: readonly Trial[], isOver: () => boolean = this.#options.isOver): Promise<number> {
+    const places: number[] = [];
+    const texts = trials.map(textOf);
+    texts.forEach((text, place) => {
+      if (!this.#tried.has(text) && texts.indexOf(text) === place) places.push(place);
+    });
+    const found = await firstThatFails(
+      places.map((place) => trials[place]!),
+      {
+        trials: this.#options.trials,
+        isOver,
+        onRun: () => void this.#runs++,
+        onPassed: (which) => void this.#tried.add(texts[places[which]!]!),
+      },
+    );
+    if (found === null) return -1;
+    const place = places[found.which]!;
+    this.#adopt(trials[place]!, found.outcome);
+    return place;
+  }
+
+  #adopt({ limits }: Trial, { met, complaint, sent, virtualMicros, healsAt }: Outcome): void {
+    this.#steps++;
+    this.best = { picked: met, limits, complaint: complaint!, sent, endsAt: virtualMicros, healsAt, isMinimal: false };
+    if (met.length >= this.#fewestTold) return;
+    this.#fewestTold = met.length;
+    this.#options.progress(`${met.length} faults left after ${this.#runs} runs`);
+  }
+
+  #triesFaults(faults: readonly (readonly number[])[]): Promise<number> {
+    return this.#tries(faults.map((picked) => ({ picked, limits: this.best.limits })));
+  }
+}
+
+function textOf({ picked, limits }: Trial): string {
+  return `${limits.healsAt} ${limits.messages} ${limits.clients} ${picked.join(' ')}`;
+}
+
+function kindOfFault(fault: Fault): string {
+  return fault.kind;
 }
 
 function placeOf(fault: Fault): string {

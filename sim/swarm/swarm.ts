@@ -39,6 +39,8 @@ export interface SwarmOptions {
   readonly untilMicros?: Micros;
   /** Asked after each complaint: true stops the run, whose report then has no more than has been seen. */
   readonly isEnough?: (complaint: string) => boolean;
+  /** Asked after each turn of a host: true stops the run in the same way. */
+  readonly isCancelled?: () => boolean;
   /** Told of each event of the network in a line. */
   readonly trace?: (line: string) => void;
 }
@@ -49,9 +51,13 @@ export interface SwarmReport {
   readonly digest: string;
   readonly sent: number;
   readonly arrived: number;
+  /** Datagrams that hosts sent. */
+  readonly packets: number;
   /** From the healing until nothing was under way any more. */
   readonly settledAfterMicros: Micros;
   readonly virtualMicros: Micros;
+  /** World time at which the network got well, or would have. */
+  readonly healsAt: Micros;
   /** Broken promises, in sentences; none: all is well. */
   readonly complaints: readonly string[];
   /** World time of the first of them; NEVER. */
@@ -71,9 +77,11 @@ const KEY: Uint8Array = new Uint8Array(32).fill(7);
 const STEP_MICROS = 50_000;
 /**
  * From the healing on everything is there within so long: a few probes at doubled timeouts after a bad time, round trips
- * of up to 0.2 s, and what waits (at most 4 MiB, most of it less than 300 KB) over a line of 2 Mbit/s.
+ * of up to 0.2 s, and what waits, which is less than 300 KB in most runs;
  */
 export const SETTLED_WITHIN_MICROS = 5_000_000;
+/** and where megabytes wait, after a long bad time, as long as they need on the slowest line that is drawn, of 2 Mbit/s. */
+const MICROS_A_BYTE = 4;
 /** After that for so long no packet with a payload leaves, but for the last acks. */
 const IDLE_MICROS = 1_000_000;
 const IDLE_PACKETS_MAX = 2;
@@ -114,6 +122,8 @@ class SwarmRun {
   #rogueIsIn = false;
   readonly #isHostile: boolean;
   #settledAfterMicros: Micros = NEVER;
+  /** Bytes that the end with most of them had waiting when the network healed. */
+  #mostWaiting = 0;
   #firstComplaintAt: Micros = NEVER;
   #isStopped = false;
   #server: Server<SwarmChannels> | null = null;
@@ -169,8 +179,10 @@ class SwarmRun {
       digest: this.#world.digest(),
       sent: talks.reduce((sum, talk) => sum + talk.sent, 0),
       arrived: talks.reduce((sum, talk) => sum + talk.arrived, 0),
+      packets: this.#world.stats.sent,
       settledAfterMicros: this.#settledAfterMicros,
       virtualMicros: this.#world.now,
+      healsAt: this.#plan.healsAt,
       complaints: this.#complaints,
       firstComplaintAt: this.#firstComplaintAt,
       faults: this.#fates.recorded,
@@ -201,8 +213,12 @@ class SwarmRun {
 
   /** Lets time pass up to `until`, or ends the run when that has been asked for. */
   async #pass(until: Micros): Promise<void> {
-    const { untilMicros = NEVER } = this.#options;
-    await this.#world.run({ untilMicros: Math.min(until, untilMicros), stopWhen: () => this.#isStopped });
+    const { untilMicros = NEVER, isCancelled } = this.#options;
+    const stopWhen = (): boolean => {
+      if (isCancelled?.() === true) this.#isStopped = true;
+      return this.#isStopped;
+    };
+    await this.#world.run({ untilMicros: Math.min(until, untilMicros), stopWhen });
     if (this.#isStopped || until > untilMicros) throw new Stopped();
   }
 
@@ -224,10 +240,12 @@ class SwarmRun {
 
   #heal(): void {
     this.#stranger.stop();
+    this.#fates.end();
     this.#plan.clients.forEach((client, i) => {
       const one = this.#connections[i]!;
       this.#checkRoundTrips(one, this.#shortest(one.name, client));
       this.#world.link(one.host, this.#serverHost, healed(client.up), healed(client.down));
+      for (const { waitingBytes } of one.ends()) this.#mostWaiting = Math.max(this.#mostWaiting, waitingBytes);
       one.heal();
     });
   }
@@ -258,7 +276,8 @@ class SwarmRun {
 
   async #settle(): Promise<void> {
     const { healsAt } = this.#plan;
-    for (let at = healsAt; at < healsAt + SETTLED_WITHIN_MICROS; at += STEP_MICROS) {
+    const within = SETTLED_WITHIN_MICROS + this.#mostWaiting * MICROS_A_BYTE;
+    for (let at = healsAt; at < healsAt + within; at += STEP_MICROS) {
       await this.#pass(at);
       if (!this.#connections.every((one) => one.isSettled)) continue;
       this.#settledAfterMicros = this.#world.now - healsAt;
@@ -339,7 +358,7 @@ class SwarmRun {
       });
       server.on('path', (peer) => of(peer.clientId)?.moved());
       server.on('message', (peer, channel, message, tag) =>
-        of(peer.clientId)?.toServer.hear(channel, message.copy(), tag),
+        of(peer.clientId)?.toServer.hear(channel, message.bytes(message.length), tag),
       );
       server.on('receipt', (peer, receipt, fate) => of(peer.clientId)?.toClient.receipt(receipt, fate));
       server.on('tick', () => {

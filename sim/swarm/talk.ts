@@ -12,7 +12,8 @@ import {
   unreliableSequenced,
 } from '../../engine/channels.ts';
 import type { Stream } from '../world/streams.ts';
-import { type Complain, HEAD_BYTES, Ledger, laneOfReceipt } from './ledger.ts';
+import { HEAD_BYTES } from './contents.ts';
+import { type Complain, Ledger, laneOfReceipt } from './ledger.ts';
 import { SWARM_CHANNELS, SWARM_MESSAGE_BYTES_MAX, type TalkPlan } from './plan.ts';
 import type { Sights } from './sights.ts';
 
@@ -48,20 +49,33 @@ export const SWARM_DECLARATIONS: SwarmChannels = {
   map: reliableOrdered({ ...MAX, bulk: true }),
 };
 const NAMES = Object.keys(SWARM_DECLARATIONS) as (keyof SwarmChannels)[];
+/** Where messages are composed: an engine copies what it is given before it returns. */
+const SCRATCH = new Uint8Array(SWARM_MESSAGE_BYTES_MAX);
 
 /** The end of a connection that speaks, whichever it is. */
 export interface Speaker {
   send(channel: string, message: Uint8Array, options: object): SendResult;
 }
 
+/** The options of one message, in an object that is used again; what is undefined is not said. */
+interface Said {
+  ttlMicros: number | undefined;
+  receipt: number | undefined;
+  key: number | undefined;
+  tick: number | undefined;
+}
+
 export class Talk {
   readonly ledgers: readonly Ledger[];
+  readonly #said: Said = { ttlMicros: undefined, receipt: undefined, key: undefined, tick: undefined };
+  readonly #byName: ReadonlyMap<string, Ledger>;
   readonly #plan: TalkPlan;
   readonly #stream: Stream;
   readonly #shareSum: number;
   readonly #messagesMax: number;
   readonly #sights: Sights;
   #tick = 0;
+  #sent = 0;
 
   /** @param number of this direction in its world: receipts and contents are told apart by it */
   constructor(
@@ -81,10 +95,11 @@ export class Talk {
     this.ledgers = NAMES.map(
       (name, i) => new Ledger(name, SWARM_DECLARATIONS[name].kind, number * SWARM_CHANNELS + i, where, complain),
     );
+    this.#byName = new Map(this.ledgers.map((ledger) => [ledger.channel, ledger]));
   }
 
   get sent(): number {
-    return this.ledgers.reduce((sum, ledger) => sum + ledger.sent, 0);
+    return this.#sent;
   }
 
   get arrived(): number {
@@ -97,13 +112,14 @@ export class Talk {
 
   /** Says some messages, or nothing. */
   speak(speaker: Speaker): void {
-    if (this.#shareSum === 0 || this.sent >= this.#messagesMax) return;
+    if (this.#shareSum === 0 || this.#sent >= this.#messagesMax) return;
     const count = this.#stream.below(this.#plan.atOnceMax + 1);
     for (let i = 0; i < count; i++) this.#say(speaker, this.ledgers[this.#drawChannel()]!);
   }
 
+  /** The bytes are only read. */
   hear(channel: string, bytes: Uint8Array, tag: number | undefined): void {
-    const overtaken = this.ledgers[NAMES.indexOf(channel as keyof SwarmChannels)]!.take(bytes, tag);
+    const overtaken = this.#byName.get(channel)!.take(bytes, tag);
     this.#sights.arrived(bytes.length, overtaken);
   }
 
@@ -123,15 +139,18 @@ export class Talk {
     const ttl = stream.below(1000) < this.#plan.ttlShare * 1000;
     const receipt = stream.below(1000) < this.#plan.receiptShare * 1000;
     const tag = this.#drawTag(ledger);
-    const answer = speaker.send(ledger.channel, ledger.compose(length), {
-      ...(ttl ? { ttlMicros: 1 + stream.below(TTL_MICROS_MAX) } : {}),
-      ...(receipt ? { receipt: ledger.receiptOf(ledger.sent) } : {}),
-      ...(ledger.kind === 'latestState' ? { key: tag } : {}),
-      ...(ledger.kind === 'tickInput' ? { tick: tag } : {}),
-    });
+    const said = this.#said;
+    said.ttlMicros = ttl ? 1 + stream.below(TTL_MICROS_MAX) : undefined;
+    said.receipt = receipt ? ledger.receiptOf(ledger.sent) : undefined;
+    said.key = ledger.kind === 'latestState' ? tag : undefined;
+    said.tick = ledger.kind === 'tickInput' ? tag : undefined;
+    const bytes = SCRATCH.subarray(0, length);
+    ledger.compose(bytes);
+    const answer = speaker.send(ledger.channel, bytes, said);
     this.#sights.see('a full backlog', answer === 'backlog-full');
     if (answer !== 'queued') return;
     ledger.queued(length, tag, ttl, receipt);
+    this.#sent++;
     if (ledger.kind === 'tickInput') this.#tick = tag + 1;
   }
 

@@ -48,6 +48,15 @@ describe.skipIf(!built)(`sim replay${built ? '' : ' (skipped: dist/ is missing, 
     expect(failure).toBeNull();
     expect(sights['a message sent again']).toBeGreaterThan(0);
   });
+
+  it('counts the same with any number of workers', () => {
+    const [one, three] = ['1', '3'].map((jobs) => {
+      const { cpuSeconds, ...rest } = JSON.parse(sim(['swarm', '--seeds', '7', '--jobs', jobs, '--json']).stdout);
+      expect(cpuSeconds).toBeGreaterThan(0);
+      return rest;
+    });
+    expect(three).toEqual(one);
+  });
 });
 
 function sim(args: readonly string[]): { status: number | null; stdout: string; stderr: string } {

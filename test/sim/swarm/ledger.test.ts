@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Kind } from '../../../engine/channels.ts';
+import { fillMessage } from '../../../sim/swarm/contents.ts';
 import { Ledger } from '../../../sim/swarm/ledger.ts';
 
 /** What a ledger complains of when its connection ends, and of three messages none arrived, but receipts came for some. */
@@ -25,4 +26,28 @@ test('the first message of an ordered channel that is delivered is handed over, 
 test('no hole excuses a message of another kind, nor one of a connection that lived until nothing was under way', () => {
   expect(complaintsOf('reliableUnordered', [2])).toHaveLength(1);
   expect(complaintsOf('reliableOrdered', [2], true)).toHaveLength(1);
+});
+
+test('a direction is complete once all that must arrive has, of newest-wins kinds the last one of each key, and receipts', () => {
+  const silent = (): undefined => undefined;
+  const arrives = (ledger: Ledger, number: number): void => {
+    const bytes = new Uint8Array(20);
+    fillMessage(bytes, 0, number);
+    ledger.take(bytes, undefined);
+  };
+  const ordered = new Ledger('chat', 'reliableOrdered', 0, 'here', silent);
+  ordered.queued(20, 0, false, true);
+  ordered.queued(20, 0, true, false);
+  expect(ordered.isComplete).toBe(false);
+  arrives(ordered, 0);
+  expect(ordered.isComplete).toBe(false);
+  ordered.receipt(0, 'delivered');
+  expect(ordered.isComplete).toBe(true);
+
+  const door = new Ledger('door', 'latestState', 0, 'here', silent);
+  for (const key of [5, 2, 5]) door.queued(20, key, false, false);
+  arrives(door, 1);
+  expect(door.isComplete).toBe(false);
+  arrives(door, 2);
+  expect(door.isComplete).toBe(true);
 });

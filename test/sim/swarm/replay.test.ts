@@ -47,6 +47,14 @@ describe('a run of the swarm', () => {
     expect(less.virtualMicros).toBeLessThan(full.virtualMicros);
   });
 
+  it('meets nothing of its script once the network has healed', async () => {
+    const { faults } = await runSwarm({ seed: 6, record: true });
+    const healsAt = 100_000;
+    const less = await runSwarm({ seed: 6, faults, limits: { healsAt }, record: true });
+    expect(less.faults.length).toBeGreaterThan(10);
+    for (const fault of less.faults) expect(fault.at).toBeLessThan(healsAt);
+  });
+
   it('stops where it is told to, and prints its events', async () => {
     const lines: string[] = [];
     const report = await runSwarm({ seed: 3, untilMicros: 50_000, trace: (line) => void lines.push(line) });

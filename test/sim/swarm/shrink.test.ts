@@ -3,8 +3,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Ledger } from '../../../sim/swarm/ledger.ts';
 import type { SwarmScript } from '../../../sim/swarm/script.ts';
-import { kindOf, NothingToShrink, type Shrunk, shrink } from '../../../sim/swarm/shrink.ts';
+import { NothingToShrink, type Shrunk, shrink } from '../../../sim/swarm/shrink.ts';
 import { runSwarm } from '../../../sim/swarm/swarm.ts';
+import { kindOf, LocalTrials } from '../../../sim/swarm/trials.ts';
 import { Flight } from '../../../transport/flight.ts';
 
 /** A seed that loses these two packets of its client in all that befalls it. */
@@ -34,7 +35,7 @@ function plant(): void {
 
 function search(script: SwarmScript, runsMax: number): Promise<Shrunk> {
   let asked = 0;
-  return shrink({ script, isOver: () => ++asked > runsMax, progress: () => {} });
+  return shrink({ script, trials: new LocalTrials(), isOver: () => ++asked > runsMax, progress: () => {} });
 }
 
 describe('shrinking', () => {
