@@ -1,6 +1,8 @@
 // The guard: clocks, chance and timers of JavaScript inside a world.
 
 import { promisify } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInThisContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openWorld } from '../open-world.ts';
 
@@ -42,6 +44,17 @@ describe('a game in the simulator', () => {
       isDate: true,
       tuple: 2,
     });
+  });
+
+  it('leaves Math as V8 made it, during the world and after: as a dictionary it would halve the speed of everything', async () => {
+    setFlagsFromString('--allow-natives-syntax');
+    const isFast = runInThisContext('(holder) => %HasFastProperties(holder)') as (holder: object) => boolean;
+    isFast({}); // compiled while the flag holds
+    setFlagsFromString('--no-allow-natives-syntax');
+    expect(isFast(Math)).toBe(true);
+    expect(await inWorld(() => isFast(Math))).toBe(true);
+    expect(isFast(Math)).toBe(true);
+    expect(Object.getOwnPropertyDescriptor(Math, 'random')!.enumerable).toBe(false);
   });
 
   it('draws Math.random and crypto from the seed', async () => {
