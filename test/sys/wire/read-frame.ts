@@ -63,6 +63,8 @@ export function readFrame(bytes: Uint8Array, offset: number, end: number): ReadF
     return done(verdict);
   }
   const [protocol, from, to] = rest;
+  if (at > end || from > to || to > end)
+    throw new RangeError(`a payload at ${from} .. ${to} lies outside ${offset} .. ${end}`);
   if (protocol === 17) {
     verdict = read('udp', udp, from, to);
     if (verdict <= CUT) fields.transportHolds = udp.checksumHolds(sum(protocol, udp.totalBytes));
