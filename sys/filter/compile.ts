@@ -37,7 +37,7 @@ import { FilterError } from './filter-error.ts';
 import type { Condition } from './packet-test.ts';
 import { parseFilter } from './parser.ts';
 import { type FilterProgram, INSTRUCTIONS_MAX } from './program.ts';
-import { graphOf } from './test-graph.ts';
+import { graphOf, TESTS_MAX } from './test-graph.ts';
 import { udpSocketCondition } from './udp-socket-tests.ts';
 
 /** Where the program's offset 0 is: at the Ethernet header (packet sockets, files), or at the UDP header (UDP sockets). */
@@ -59,9 +59,11 @@ export function compileFilter(
 ): FilterProgram {
   const condition: Condition =
     text.trim() === '' ? { kind: 'always', value: true } : conditionOf(parseFilter(text), text, target);
-  const program = assemble(graphOf(condition), keepBytes);
-  if (program.length > INSTRUCTIONS_MAX) {
-    const complaint = `the filter takes ${program.length} instructions, the kernel takes ${INSTRUCTIONS_MAX}`;
+  const graph = graphOf(condition);
+  const program = graph === null ? null : assemble(graph, keepBytes);
+  if (program === null || program.length > INSTRUCTIONS_MAX) {
+    const size = program === null ? `more than ${TESTS_MAX} tests` : `${program.length} instructions`;
+    const complaint = `the filter takes ${size}, the kernel takes ${INSTRUCTIONS_MAX} instructions`;
     throw new FilterError(
       text,
       { at: 0, length: text.length },

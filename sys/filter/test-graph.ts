@@ -26,12 +26,19 @@ export interface TestGraph {
 }
 
 /** Outcomes that are remembered along a way: enough for what filters repeat, few enough to copy at each node. */
-const KNOWN_MAX = 128;
+const KNOWN_MAX = 32;
+/** Values that are remembered of one load: `host` comes to the same test from ARP and from RARP. */
+const VALUES_MAX = 4;
+/** Tests that are looked through, one behind the other, for two ways that meet again. */
+const LOOK_AHEAD = 2;
+/** Tests of one filter, before ways are cut short: what has more is far beyond 4,096 instructions, and takes seconds. */
+export const TESTS_MAX = 8192;
 
-/** The graph of a condition, with ways cut short and what is not reached left out. */
-export function graphOf(condition: Condition): TestGraph {
+/** The graph of a condition, with ways cut short and what is not reached left out; null where it is beyond `TESTS_MAX`. */
+export function graphOf(condition: Condition): TestGraph | null {
   const backwards: TestNode[] = [];
   const entry = place(condition, ACCEPT, REJECT, backwards);
+  if (backwards.length > TESTS_MAX) return null;
   // Placed from the end; numbers are turned round so that every way leads to a higher one.
   const last = backwards.length - 1;
   const turn = (target: number): number => (target < 0 ? target : last - target);
@@ -67,24 +74,24 @@ function place(condition: Condition, whenTrue: number, whenFalse: number, nodes:
   }
 }
 
-/** Outcomes of tests, by the words of the test. */
-type Known = Map<string, { readonly test: PacketTest; readonly outcome: boolean }>;
+/** What is known along a way. */
+interface Known {
+  /** Values that a load can have, by its key. Such a load was made, and did not fail. */
+  readonly values: Map<string, readonly number[]>;
+  /** Outcomes of tests, by the words of the test. */
+  readonly outcomes: Map<string, { readonly test: PacketTest; readonly outcome: boolean }>;
+}
 
 function cutShort(nodes: readonly TestNode[], entry: number): void {
   const knownAt = new Map<number, Known>();
-  if (entry >= 0) knownAt.set(entry, new Map());
+  if (entry >= 0) knownAt.set(entry, { values: new Map(), outcomes: new Map() });
   for (const [number, node] of nodes.entries()) {
     const known = knownAt.get(number);
     if (known === undefined) continue; // not reached any more
     knownAt.delete(number);
     for (const outcome of [true, false]) {
       const after = learnt(known, node.test, outcome);
-      let target = outcome ? node.whenTrue : node.whenFalse;
-      while (target >= 0) {
-        const decided = outcomeOf(nodes[target]!.test, after);
-        if (decided === null) break;
-        target = decided ? nodes[target]!.whenTrue : nodes[target]!.whenFalse;
-      }
+      const target = follow(nodes, outcome ? node.whenTrue : node.whenFalse, after, LOOK_AHEAD);
       if (outcome) node.whenTrue = target;
       else node.whenFalse = target;
       if (target >= 0) {
@@ -95,33 +102,53 @@ function cutShort(nodes: readonly TestNode[], entry: number): void {
   }
 }
 
+/** The first test from `target` on that has to be made, or the end. */
+function follow(nodes: readonly TestNode[], target: number, known: Known, lookAhead: number): number {
+  let at = target;
+  while (at >= 0) {
+    const { test, whenTrue, whenFalse } = nodes[at]!;
+    const decided = outcomeOf(test, known);
+    if (decided !== null) {
+      at = decided ? whenTrue : whenFalse;
+      continue;
+    }
+    // A test whose ways meet again is not made, as long as its load cannot fail.
+    if (lookAhead === 0 || !known.values.has(test.load.key)) break;
+    const meeting = follow(nodes, whenTrue, learnt(known, test, true), lookAhead - 1);
+    if (meeting !== follow(nodes, whenFalse, learnt(known, test, false), lookAhead - 1)) break;
+    at = meeting;
+  }
+  return at;
+}
+
 function keyOf({ load, operation, operand }: PacketTest): string {
   return `${load.key} ${operation} ${operand}`;
 }
 
 function learnt(known: Known, test: PacketTest, outcome: boolean): Known {
-  const after: Known = new Map(known);
-  after.set(keyOf(test), { test, outcome });
-  // An equality says it all, and is found under the load's own key.
-  if (outcome && test.operation === BPF_JEQ) after.set(test.load.key, { test, outcome });
-  if (after.size > KNOWN_MAX) forget(after);
+  const after: Known = { values: new Map(known.values), outcomes: new Map(known.outcomes) };
+  after.outcomes.set(keyOf(test), { test, outcome });
+  if (after.outcomes.size > KNOWN_MAX) after.outcomes.delete(after.outcomes.keys().next().value!);
+  const { load, operation, operand } = test;
+  const before = known.values.get(load.key);
+  if (before !== undefined)
+    after.values.set(
+      load.key,
+      before.filter((value) => compare(value, operation, operand) === outcome),
+    );
+  else if (outcome && operation === BPF_JEQ) after.values.set(load.key, [operand]);
+  if (after.values.size > KNOWN_MAX) after.values.delete(after.values.keys().next().value!);
   return after;
-}
-
-/** Forgets the oldest outcome that is no equality: what a value is says more than one of the many that it is not. */
-function forget(known: Known): void {
-  for (const [key, { test }] of known) {
-    if (key === test.load.key) continue;
-    known.delete(key);
-    return;
-  }
 }
 
 /** What a test will find; null where that is not known. */
 function outcomeOf(test: PacketTest, known: Known): boolean | null {
-  const equal = known.get(test.load.key);
-  if (equal !== undefined) return compare(equal.test.operand, test.operation, test.operand);
-  return known.get(keyOf(test))?.outcome ?? null;
+  const values = known.values.get(test.load.key);
+  if (values !== undefined && values.length > 0) {
+    const first = compare(values[0]!, test.operation, test.operand);
+    if (values.every((value) => compare(value, test.operation, test.operand) === first)) return first;
+  }
+  return known.outcomes.get(keyOf(test))?.outcome ?? null;
 }
 
 function compare(value: number, operation: number, operand: number): boolean {
@@ -133,14 +160,19 @@ function compare(value: number, operation: number, operand: number): boolean {
 
 /** What is known whichever of two ways was taken. */
 function common(a: Known, b: Known): Known {
-  const both: Known = new Map();
-  for (const from of [a, b]) {
-    for (const [key, { test, outcome }] of from) {
-      const equality = key === test.load.key;
-      const other = from === a ? b : a;
-      if (equality ? other.get(key)?.test.operand === test.operand : outcomeOf(test, other) === outcome)
-        both.set(key, { test, outcome });
-    }
+  const both: Known = { values: new Map(), outcomes: new Map() };
+  for (const [key, values] of a.values) {
+    const others = b.values.get(key);
+    if (others === undefined) continue;
+    const either = [...new Set([...values, ...others])];
+    if (either.length <= VALUES_MAX) both.values.set(key, either);
+  }
+  for (const [from, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    for (const [key, known] of from.outcomes)
+      if (outcomeOf(known.test, other) === known.outcome) both.outcomes.set(key, known);
   }
   return both;
 }

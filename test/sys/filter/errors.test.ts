@@ -136,7 +136,8 @@ describe('limits', () => {
     const hosts = (count: number): string =>
       Array.from({ length: count }, (_, i) => `src host 10.0.${i >>> 8}.${i & 255}`).join(' or ');
     expect(verify(compileFilter(hosts(400)))).toBe(null);
-    expect(failure(hosts(2500)).complaint).toContain('the kernel takes 4096');
+    expect(failure(hosts(1200)).complaint).toContain('the kernel takes 4096');
+    expect(failure(hosts(2500)).complaint).toContain('more than 8192 tests');
     expect(failure(hosts(2500)).message.length).toBeLessThan(400);
   });
 

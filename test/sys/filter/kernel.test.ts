@@ -1,30 +1,16 @@
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { addressOf, type DatagramSocket, portOf } from '../../../sys/api.ts';
-import { NativeArena } from '../../../sys/ffi/arena.ts';
-import { lastErrno } from '../../../sys/ffi/syscall.ts';
 import { compileFilter } from '../../../sys/filter/compile.ts';
 import { FilterInterpreter } from '../../../sys/filter/interpreter.ts';
-import type { FilterProgram } from '../../../sys/filter/program.ts';
+import { parseProgram } from '../../../sys/filter/program.ts';
 import { openSys } from '../../../sys/index.ts';
-import { linuxCalls } from '../../../sys/linux/calls.ts';
+import { attachFilter, DROP_ALL_PROGRAM, detachFilter } from '../../../sys/linux/socket-filter.ts';
 import { heapBytesOfSlices } from '../collect-garbage.ts';
 import { CORPUS } from './corpus.ts';
 import { filterText } from './filter-texts.ts';
 
-const SOL_SOCKET = 1;
-const SO_ATTACH_FILTER = 26;
 const where = process.platform === 'linux' ? '' : ' (skipped: not Linux)';
-
-/** Attaches a program to a socket; 0, or the errno. */
-function attach(socket: DatagramSocket, program: FilterProgram): number {
-  const arena = NativeArena.map(16 + program.length * 8);
-  arena.u32[0] = program.length; // struct sock_fprog: u16 count, a pointer at 8
-  arena.setPointer(8, arena, 16);
-  arena.bytes.set(program.toBytes(), 16);
-  const result = linuxCalls().setsockopt(socket.pollHandle, SOL_SOCKET, SO_ATTACH_FILTER, arena.address, 16);
-  return result === 0 ? 0 : lastErrno();
-}
 
 function send(from: DatagramSocket, to: DatagramSocket, size: number): void {
   const { tx } = from;
@@ -50,10 +36,11 @@ describe.skipIf(where !== '')(`the kernel${where}`, () => {
   it('takes every program that we compile', async () => {
     const socket = await open('127.0.0.1');
     for (const text of fc.sample(filterText, { seed: 43, numRuns: 200 }))
-      expect(attach(socket, compileFilter(text)), text).toBe(0);
-    const hosts = Array.from({ length: 300 }, (_, i) => `src host 10.0.${i >>> 8}.${i & 255}`).join(' or ');
+      expect(() => attachFilter(socket.pollHandle, compileFilter(text)), text).not.toThrow();
+    const hosts = Array.from({ length: 700 }, (_, i) => `src host 10.0.${i >>> 8}.${i & 255}`).join(' or ');
     expect(compileFilter(hosts).length).toBeGreaterThan(2000); // jumps reach farther than 255
-    expect(attach(socket, compileFilter(hosts))).toBe(0);
+    attachFilter(socket.pollHandle, compileFilter(hosts));
+    expect(() => attachFilter(socket.pollHandle, parseProgram('1\n40 0 0 12'))).toThrow('EINVAL');
   });
 
   it.each([
@@ -67,14 +54,21 @@ describe.skipIf(where !== '')(`the kernel${where}`, () => {
       `${text} and src port ${portOf(from.localAddress)} and dst port ${portOf(to.localAddress)}`,
       'udp-socket',
     );
-    expect(attach(to, program)).toBe(0);
+    attachFilter(to.pollHandle, program);
     for (const size of [4, 5, 3]) send(from, to, size);
     const sizes: number[] = [];
     for (let n = to.receive(); n > 0; n = to.receive()) for (let i = 0; i < n; i++) sizes.push(to.rx.length[i]!);
     expect(sizes).toEqual([4, 3]); // 8 bytes of header and 4 of payload are not more than 12
-    expect(attach(to, compileFilter('tcp or ip6 and ip', 'udp-socket'))).toBe(0);
+    attachFilter(to.pollHandle, compileFilter('tcp or ip6 and ip', 'udp-socket'));
     send(from, to, 4);
     expect(to.receive()).toBe(0);
+    attachFilter(to.pollHandle, DROP_ALL_PROGRAM);
+    send(from, to, 4);
+    expect(to.receive()).toBe(0);
+    detachFilter(to.pollHandle);
+    send(from, to, 4);
+    expect(to.receive()).toBe(1);
+    expect(() => detachFilter(to.pollHandle)).toThrow('ENOENT');
   });
 });
 

@@ -18,6 +18,8 @@ const missing =
     ? ''
     : ' (skipped: tcpdump is not installed, `apt-get install tcpdump`)';
 const FILTERS = fc.sample(filterText, { seed: 42, numRuns: 200 });
+/** Jumps that reach over more than 255 instructions, and hold for frames of the corpus at either end. */
+const LONG = `src host 10.0.0.1 or ${Array.from({ length: 300 }, (_, i) => `src host 10.9.${i >>> 8}.${i & 255}`).join(' or ')} or udp port 40001`;
 const USUAL = [
   '',
   'udp',
@@ -61,20 +63,21 @@ function verdicts(program: FilterProgram): number[] {
 describe.skipIf(missing !== '')(`tcpdump${missing}`, () => {
   it('and we keep the same frames of the corpus, for 200 filters', { timeout: 120_000 }, () => {
     let decided = 0;
-    for (const text of FILTERS) {
+    for (const text of [...FILTERS, LONG]) {
       const program = compileFilter(text);
       expect(verify(program), text).toBe(null);
       const ours = verdicts(program);
-      const theirs = verdicts(theirProgram(text, '-O'));
-      const optimised = verdicts(theirProgram(text));
-      // What is cut off depends on which bytes are looked at: as the text says it, but not those that a mask leaves out,
-      // which is what tcpdump's optimiser does; it changes the order, too.
-      const differs = CORPUS.flatMap(({ whole }, i) =>
-        (whole ? theirs[i] === ours[i] && optimised[i] === ours[i] : theirs[i] === ours[i] || optimised[i] === ours[i])
-          ? []
-          : [`frame ${i}: ${ours[i]}, tcpdump ${theirs[i]}, optimised ${optimised[i]}`],
-      );
+      const theirs = verdicts(theirProgram(text));
+      let differing = [...CORPUS.keys()].filter((i) => theirs[i] !== ours[i]);
+      // What becomes of a frame that is cut off depends on which bytes are looked at. We look at them as the text says it,
+      // which is what tcpdump does without its optimiser.
+      if (differing.length > 0 && differing.every((i) => !CORPUS[i]!.whole)) {
+        const plain = verdicts(theirProgram(text, '-O'));
+        differing = differing.filter((i) => plain[i] !== ours[i]);
+      }
+      const differs = differing.map((i) => `frame ${i}: ${ours[i]}, tcpdump ${theirs[i]}`);
       expect(differs, text).toEqual([]);
+      if (text === LONG) expect(program.length).toBeGreaterThan(600);
       if (ours.some((kept) => kept > 0) && ours.some((kept) => kept === 0)) decided++;
     }
     // Filters that hold for all or for none would prove little.
