@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { struct } from '../../../sys/ffi/struct.ts';
 import * as abi from '../../../sys/linux/abi.ts';
+import { IP_HDRINCL, SOCK_RAW_NONBLOCK_CLOEXEC } from '../../../sys/linux/raw-socket.ts';
 import { SO_ATTACH_FILTER, SO_DETACH_FILTER, SockFprog } from '../../../sys/linux/socket-filter.ts';
 import { AF_INET6, SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES } from '../../../sys/posix/sockaddr.ts';
 
@@ -54,6 +55,8 @@ const STRUCTS: readonly [string, { readonly SIZE: number }, Record<string, strin
 
 /** Constants of ours, and the C expression that must have the same value. */
 const CONSTANTS: readonly [number, string][] = [
+  [SOCK_RAW_NONBLOCK_CLOEXEC, 'SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC'],
+  [IP_HDRINCL, 'IP_HDRINCL'],
   [SO_ATTACH_FILTER, 'SO_ATTACH_FILTER'],
   [SO_DETACH_FILTER, 'SO_DETACH_FILTER'],
   [abi.EPOLL_CLOEXEC, 'EPOLL_CLOEXEC'],
