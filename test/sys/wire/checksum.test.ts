@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { alignedSumOf } from '../../../sys/wire/aligned-sum.ts';
 import { checksumOf, finish, fold, pseudoSumIPv4, sumOf, updateChecksum } from '../../../sys/wire/checksum.ts';
 import { guarded, hex } from './guarded.ts';
 
@@ -38,6 +39,27 @@ describe('the checksum', () => {
       const bytes = new Uint8Array(size).fill(0xff);
       expect(sumOf(bytes, 0, size, 0xffff), `${size} bytes`).toBe(plainSum(bytes) || 0xffff);
     }
+  });
+
+  it('is the same by words as by bytes, at every alignment', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 8, maxLength: 400 }),
+        fc.nat(8),
+        fc.nat(8),
+        fc.nat(0xffff),
+        (random, from, cut, start) => {
+          const bytes = new Uint8Array((random.length + 3) & ~3);
+          bytes.set(random);
+          const words = new Int32Array(bytes.buffer);
+          const to = Math.max(from, random.length - cut);
+          const fenced = guarded(bytes, from, to);
+          expect(alignedSumOf(words, fenced, from, to, start)).toBe(sumOf(bytes, from, to, start));
+        },
+      ),
+    );
+    const long = new Uint8Array(200_000).fill(0xff);
+    expect(alignedSumOf(new Int32Array(long.buffer), long, 2, 199_999, 0xffff)).toBe(sumOf(long, 2, 199_999, 0xffff));
   });
 
   it('of a range that contains its own is 0', () => {
