@@ -13,6 +13,7 @@ export interface LinuxCalls {
   sendmmsg(fd: number, messages: number, count: number, flags: number): number;
   send(fd: number, bytes: number, count: number, flags: number): number;
   recv(fd: number, bytes: number, count: number, flags: number): number;
+  ioctl(fd: number, request: number, value: number): number;
   close(fd: number): number;
   write(fd: number, bytes: number, count: number): number;
   eventfd(initial: number, flags: number): number;
@@ -47,6 +48,7 @@ export function linuxCalls(): LinuxCalls {
     sendmmsg: link('sendmmsg', 'int', ['int', 'uintptr_t', 'int', 'int']),
     send: link('send', 'int', ['int', 'uintptr_t', 'uintptr_t', 'int']),
     recv: link('recv', 'int', ['int', 'uintptr_t', 'uintptr_t', 'int']),
+    ioctl: link('ioctl', 'int', ['int', 'uintptr_t', 'uintptr_t']), // one pointer: no variadic convention differs
     close: link('close', 'int', ['int']),
     write: link('write', 'int', ['int', 'uintptr_t', 'uintptr_t']),
     eventfd: link('eventfd', 'int', ['int', 'int']),

@@ -38,9 +38,10 @@ export class LinuxUdpSocket implements DatagramSocket {
   readonly stats: SocketStats = new SocketStats();
   /** The descriptor; -1 once closed, so that nobody reaches what got its number next. */
   pollHandle: number;
+  /** For those who send a part of `tx` in another way. */
+  readonly sender: SendTable;
   private readonly port: number;
   private readonly receiver: ReceiveTable;
-  private readonly sender: SendTable;
 
   /**
    * @param receiver shared with other sockets of the thread

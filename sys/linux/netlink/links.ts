@@ -34,6 +34,8 @@ export class Links {
   readonly ready: Uint8Array = new Uint8Array(LINKS_MAX);
   readonly macs: Uint8Array = new Uint8Array(LINKS_MAX * MAC_BYTES);
   readonly names: string[] = new Array<string>(LINKS_MAX).fill('');
+  /** Set when an interface had to leave for another: of its news nobody will hear. Whoever used it takes this back. */
+  evicted = false;
   private readonly questions: NetlinkSocket;
   private oldest = 0;
 
@@ -45,16 +47,19 @@ export class Links {
   /** The row of interface `index`, asked for if it is not known; -1 if there is no such interface. */
   rowOf(index: number): number {
     const known = this.find(index);
-    if (known >= 0 || index <= 0) return known;
-    const { questions } = this;
-    const body = questions.request(RTM_GETLINK, Ifinfomsg.SIZE);
-    questions.writer.setI32(body + Ifinfomsg.index, index);
-    questions.writer.attribute32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-    if (!questions.ask(RTM_NEWLINK) || !questions.reader.enter(Ifinfomsg.SIZE)) return -1;
-    if (questions.reader.view.getInt32(questions.reader.body + Ifinfomsg.index, true) !== index) return -1;
+    if (known >= 0 || !this.ask(index)) return known;
     const row = this.claim(index);
-    this.describe(row, questions.reader);
+    this.describe(row, this.questions.reader);
     return row;
+  }
+
+  /** Asks for a known interface again. Returns whether anything changes for frames. */
+  refresh(index: number): boolean {
+    const row = this.find(index);
+    if (row < 0) return false;
+    if (this.ask(index)) return this.describe(row, this.questions.reader);
+    this.index[row] = 0;
+    return true;
   }
 
   /**
@@ -87,11 +92,23 @@ export class Links {
     return index > 0 ? this.index.indexOf(index) : -1;
   }
 
+  /** Whether `questions.reader` is now at the description of interface `index`. */
+  private ask(index: number): boolean {
+    const { questions } = this;
+    const body = questions.request(RTM_GETLINK, Ifinfomsg.SIZE);
+    questions.writer.setI32(body + Ifinfomsg.index, index);
+    questions.writer.attribute32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    if (index <= 0 || !questions.ask(RTM_NEWLINK)) return false;
+    const { reader } = questions;
+    return reader.enter(Ifinfomsg.SIZE) && reader.view.getInt32(reader.body + Ifinfomsg.index, true) === index;
+  }
+
   private claim(index: number): number {
     let row = this.index.indexOf(0);
     if (row < 0) {
       row = this.oldest;
       this.oldest = (this.oldest + 1) % LINKS_MAX;
+      this.evicted = true;
     }
     this.index[row] = index;
     this.mtuBytes[row] = 0;

@@ -130,7 +130,7 @@ export class NextHops {
   /** Says that a frame by way of `row` was refused: it is asked for anew before it is used again. */
   doubt(row: number): void {
     this.forget(row);
-    this.links.clear();
+    if (this.links.refresh(this.interfaceIndex[row]!)) this.forgetAll();
   }
 
   close(): void {
@@ -220,6 +220,11 @@ export class NextHops {
     return this.state[asked] === USABLE ? asked : -1;
   }
 
+  private setRefused(row: number): void {
+    this.state[row] = REFUSED;
+    this.due[row] = this.now[0]! + REFUSED_RETRY_MICROS;
+  }
+
   private forget(row: number): void {
     this.state[row] = ROUTE_UNKNOWN;
     this.due[row] = 0;
@@ -229,10 +234,14 @@ export class NextHops {
   private askRoute(row: number): void {
     const { lookup, links, destinations } = this;
     this.stats.routeQuestions++;
-    this.state[row] = REFUSED;
-    this.due[row] = this.now[0]! + REFUSED_RETRY_MICROS;
+    this.setRefused(row);
     if (!lookup.route(destinations.keys, row * KEY_WORDS)) return;
     const link = links.rowOf(lookup.interfaceIndex);
+    if (links.evicted) {
+      links.evicted = false;
+      this.forgetAll();
+      this.setRefused(row);
+    }
     if (link < 0 || links.ready[link] === 0) return;
     let changed = this.interfaceIndex[row] !== lookup.interfaceIndex || this.mtuBytes[row] !== links.mtuBytes[link];
     this.interfaceIndex[row] = lookup.interfaceIndex;
