@@ -29,6 +29,13 @@ import { AF_PACKET, SockaddrLl } from './abi.ts';
 import { END_IPV4, ETHERNET_AT, FrameHeaders, HEADER_BYTES, HEADER_WORDS, OFFLOAD_AT } from './frame-headers.ts';
 import { openPacketSocket, takesOffloads } from './packet-fd.ts';
 
+/**
+ * Messages of one call. Few enough that they, their headers and their vectors stay in the first-level cache from the
+ * writing to the sending, many enough that the call itself counts for little.
+ */
+const MESSAGES_AT_ONCE = 64;
+/** Vectors of one call: a header for each message and a payload for each datagram; one run takes up to 65. */
+const VECTORS_AT_ONCE = 256;
 const EINTR: number = errnoOf('EINTR');
 const EINVAL: number = errnoOf('EINVAL');
 const INTERFACE_WORD: number = SockaddrLl.interface / 4;
@@ -90,13 +97,13 @@ export class FrameTable {
     this.fd = openPacketSocket(this.calls);
     this.offloads = takesOffloads(this.calls, this.fd);
     this.joins = options.joins && this.offloads;
-    const { slots } = batch;
-    this.messages = new MessageTable(slots, 0);
-    this.iovecs = NativeArena.map(slots * 2 * Iovec.SIZE); // a header for each message, a payload for each entry
-    this.areas = NativeArena.map(slots * HEADER_BYTES);
-    this.headers = new FrameHeaders(this.areas.i32.subarray(0, slots * HEADER_WORDS), hops, options);
-    this.first = new Uint16Array(slots + 1);
-    for (let i = 0; i < slots; i++) {
+    const count = Math.min(batch.slots, MESSAGES_AT_ONCE);
+    this.messages = new MessageTable(count, 0);
+    this.iovecs = NativeArena.map(VECTORS_AT_ONCE * Iovec.SIZE);
+    this.areas = NativeArena.map(count * HEADER_BYTES);
+    this.headers = new FrameHeaders(this.areas.i32.subarray(0, count * HEADER_WORDS), hops, options);
+    this.first = new Uint16Array(count + 1);
+    for (let i = 0; i < count; i++) {
       const header = i * MESSAGE_WORDS;
       this.messages.words[header + NAME_BYTES_WORD] = SockaddrLl.SIZE;
       this.messages.arena.u32[header + IOV_HIGH_WORD] = this.iovecs.addressHigh;
@@ -113,14 +120,18 @@ export class FrameTable {
    * first entry that did not leave: by way of -1, or because of `refusal`.
    */
   send(ways: Int32Array, from: number, to: number): number {
-    for (;;) {
-      this.refusal = 0;
-      const built = this.build(ways, from, to);
+    this.refusal = 0;
+    let entry = from;
+    while (entry < to && ways[entry]! >= 0) {
+      const built = this.build(ways, entry, to);
       const sent = this.sendBuilt(built);
-      if (sent === built || !this.splits(sent)) return this.first[sent]!;
+      entry = this.first[sent]!;
+      if (sent === built) continue;
+      if (!this.splits(sent)) break;
       this.joins = false; // and once more from there, each for itself
-      from = this.first[sent]!;
+      this.refusal = 0;
     }
+    return entry;
   }
 
   close(): void {
@@ -129,7 +140,7 @@ export class FrameTable {
     this.fd = -1;
   }
 
-  /** Writes messages; returns how many. */
+  /** Writes messages, as many as one call takes; returns how many. */
   private build(ways: Int32Array, from: number, to: number): number {
     const { batch, messages, iovecs, first, headers, addresses, hops, offloads } = this;
     const { offset, length } = batch;
@@ -142,11 +153,12 @@ export class FrameTable {
     let built = 0;
     let vector = 0;
     let entry = from;
-    while (entry < to) {
+    while (entry < to && built < messages.count) {
       const row = ways[entry]!;
       if (row < 0) break;
       const address = entry * ADDRESS_WORDS;
       const end = this.joins ? this.endOfRun(ways, entry, to) : entry + 1;
+      if (vector + 1 + end - entry > VECTORS_AT_ONCE) break;
       let bytes = length[entry]!;
       for (let other = entry + 1; other < end; other++) bytes += length[other]!;
       const headersEnd = headers.write(built, row, addresses, address, bytes);

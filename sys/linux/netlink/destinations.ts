@@ -11,8 +11,9 @@ import type { Rng } from '../../api.ts';
 export const KEY_WORDS = 9;
 /** Rows of a set. */
 const WAYS = 8;
-/** An odd multiplier whose product spreads every bit upwards. */
-const MIX = 0x85eb_ca6b | 0;
+/** Odd multipliers whose products spread every bit upwards (those that end MurmurHash3). */
+const MIX_A = 0x85eb_ca6b | 0;
+const MIX_B = 0xc2b2_ae35 | 0;
 /** Words that the hash takes in. */
 const HASHED_WORDS = 6;
 
@@ -110,8 +111,10 @@ export class Destinations {
       Math.imul(to[at + 3]!, factors[3]!) +
       Math.imul(to[at + 5]!, factors[4]!) +
       Math.imul(from[fromAt + 3]!, factors[5]!);
-    // The factors are secret; what is mixed here only brings the upper bits, the best of such a sum, to the lower end.
-    const mixed = Math.imul(sum ^ (sum >>> 15), MIX);
-    return mixed ^ (mixed >>> 16);
+    // The factors are secret. Neighbouring addresses differ in few upper bits of the sum, so it takes two rounds to bring
+    // that down to the bits that name the set.
+    const once = Math.imul(sum ^ (sum >>> 16), MIX_A);
+    const twice = Math.imul(once ^ (once >>> 13), MIX_B);
+    return twice ^ (twice >>> 16);
   }
 }
