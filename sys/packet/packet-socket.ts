@@ -84,6 +84,8 @@ export class PacketUdpSocket implements DatagramSocket {
   private readonly rowOf: Int32Array;
   private readonly scratch: NativeArena = NativeArena.map(SCRATCH_BYTES);
   private readonly heldUntil: Float64Array = new Float64Array(1);
+  /** Whether frames wait for now. */
+  private held = false;
   private heldAsFull = false;
   private udpOut = 0;
   private framesFull = 0;
@@ -178,9 +180,8 @@ export class PacketUdpSocket implements DatagramSocket {
   /** Fills `rowOf` for entries below `total`; returns how many go as frames. */
   private chooseWays(total: number): number {
     const { addresses, rowOf, hops, sources, sourceWords, tx } = this;
-    const now = this.clock.now();
-    hops.look(now);
-    if (this.isHeld(now)) return 0;
+    this.lookAround(this.clock.now());
+    if (this.held) return 0;
     let frames = 0;
     for (let entry = 0; entry < total; entry++) {
       const at = entry * ADDRESS_WORDS;
@@ -199,14 +200,10 @@ export class PacketUdpSocket implements DatagramSocket {
     return frames;
   }
 
-  /** Whether frames wait for now. */
-  private isHeld(now: number): boolean {
-    if (this.heldUntil[0]! <= now) return false;
-    if (this.heldAsFull && this.queuedByUdp() === 0) {
-      this.heldUntil[0] = 0;
-      return false;
-    }
-    return true;
+  /** Takes in what is new at `now`, which is passed on as it came: made anew at each call it would be boxed each time. */
+  private lookAround(now: number): void {
+    this.hops.look(now);
+    if (this.held && (this.heldUntil[0]! <= now || (this.heldAsFull && this.queuedByUdp() === 0))) this.held = false;
   }
 
   /** The frame of entry `head` was refused: it and what comes after it go by UDP, so that the order stays. */
@@ -217,6 +214,7 @@ export class PacketUdpSocket implements DatagramSocket {
     else this.framesRefused++;
     // A device that is down or gone, or has another MTU, says so here before its news come.
     hops.doubt(rowOf[head]!);
+    this.held = true;
     this.heldAsFull = full;
     this.heldUntil[0] = this.clock.now() + (full ? FULL_HOLD_MICROS : REFUSED_HOLD_MICROS);
     rowOf.fill(-1, head, total);
