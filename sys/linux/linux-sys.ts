@@ -3,10 +3,10 @@
 import {
   type Aead,
   addressOf,
+  type BatchColumns,
   type Capabilities,
   type Clock,
   DATAGRAM_BYTES_MAX,
-  type DatagramSocket,
   type Poller,
   type Rng,
   type Sys,
@@ -16,7 +16,7 @@ import {
 import { NativeArena } from '../ffi/arena.ts';
 import { must } from '../ffi/syscall.ts';
 import { AF_INET, AF_INET6, addressWords, SOCKADDR_IN6_BYTES, writeSockaddr } from '../posix/sockaddr.ts';
-import { resolveUdpOptions } from '../posix/udp-options.ts';
+import { type ResolvedUdpOptions, resolveUdpOptions } from '../posix/udp-options.ts';
 import * as abi from './abi.ts';
 import { linuxCalls } from './calls.ts';
 import { EpollPoller } from './epoll.ts';
@@ -58,20 +58,29 @@ export class LinuxSys implements Sys {
     return new EpollPoller(() => this.clock.now());
   }
 
-  async openUdp(local: Uint8Array, options: UdpOptions = {}): Promise<DatagramSocket> {
+  async openUdp(local: Uint8Array, options: UdpOptions = {}): Promise<LinuxUdpSocket> {
     const resolved = resolveUdpOptions(local, options, this.capabilities.portGroups);
-    const receiver = this.receiverOf({
-      slots: resolved.rxSlots,
-      slotBytes: resolved.slotBytes,
-      gro: resolved.gro,
-      columns: resolved.columns,
-    });
-    const socket = new LinuxUdpSocket(local, resolved, receiver, this.capabilities.gso);
-    if (resolved.columns.receivedAt) {
-      this.stamps ??= new ReceiveStamps(this.clock);
-      await this.stamps.ready;
-    }
+    const socket = this.bindUdp(local, resolved);
+    await this.stamping(resolved.columns);
     return socket;
+  }
+
+  /** The part of `openUdp` that does not wait: for backends that open more beside the socket, in the same namespace. */
+  bindUdp(local: Uint8Array, options: ResolvedUdpOptions): LinuxUdpSocket {
+    const receiver = this.receiverOf({
+      slots: options.rxSlots,
+      slotBytes: options.slotBytes,
+      gro: options.gro,
+      columns: options.columns,
+    });
+    return new LinuxUdpSocket(local, options, receiver, this.capabilities.gso);
+  }
+
+  /** Settles when the kernel stamps what arrives, if a socket with `columns` needs it. */
+  async stamping(columns: BatchColumns): Promise<void> {
+    if (!columns.receivedAt) return;
+    this.stamps ??= new ReceiveStamps(this.clock);
+    await this.stamps.ready;
   }
 
   close(): void {

@@ -101,13 +101,23 @@ export class SendTable {
   /** Sends the batch through socket `fd`; returns how many entries left it. What is left moves to the front. */
   flush(fd: number): number {
     const total = this.batch.count;
-    let head = 0;
+    const head = this.sendRange(fd, 0, total);
+    this.leave(head, total);
+    return head;
+  }
+
+  /**
+   * Sends entries `from .. to - 1`; returns the first that the kernel did not take, `to` if none. The batch stays as it is
+   * until `leave`.
+   */
+  sendRange(fd: number, from: number, to: number): number {
+    let head = from;
     this.splitBelow = 0;
     this.suspectBelow = 0;
     this.refusedAt = -1;
     this.blocked = false;
-    while (head < total) {
-      const built = this.build(head, total);
+    while (head < to) {
+      const built = this.build(head, to);
       if (built === 0) {
         this.stats.sendFailed++; // unreachable from this socket
         head++;
@@ -116,7 +126,6 @@ export class SendTable {
       head = this.first[this.send(fd, built)]!;
       if (this.blocked) break;
     }
-    this.leave(head, total);
     return head;
   }
 
@@ -157,7 +166,7 @@ export class SendTable {
   }
 
   /** One past the last entry that can go in one send with `start`: same peer, same size, only the last may be shorter. */
-  private endOfRun(start: number, total: number): number {
+  endOfRun(start: number, total: number): number {
     const { addresses, locals } = this;
     const { length } = this.batch;
     const size = length[start]!;
@@ -258,7 +267,7 @@ export class SendTable {
   }
 
   /** Entries below `head` leave; the rest moves to the front, each into the home of its new slot. */
-  private leave(head: number, total: number): void {
+  leave(head: number, total: number): void {
     const { batch } = this;
     const { arena, offset, length, address, localAddress } = batch;
     const left = total - head;

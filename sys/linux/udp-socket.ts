@@ -40,9 +40,10 @@ export class LinuxUdpSocket implements DatagramSocket {
   pollHandle: number;
   /** Whether the descriptor is closed with this socket. */
   private readonly isOwner: boolean;
+  /** For those who send a part of `tx` in another way. */
+  readonly sender: SendTable;
   private readonly port: number;
   private readonly receiver: ReceiveTable;
-  private readonly sender: SendTable;
 
   /**
    * @param receiver shared with other sockets of the thread

@@ -17,6 +17,7 @@ const BENCHES: Readonly<Record<string, string>> = {
   netcode: 'an endpoint with 1,000 clients without sockets: nanoseconds a packet in and out',
   aead: 'each ChaCha20-Poly1305 provider: nanoseconds a packet and a token',
   echo: 'UDP echo through drive against node:dgram: server CPU an echo',
+  'kernel-packet': 'one datagram to each of 1,000 clients: frames against UDP, server CPU a datagram',
   tick: '1,000 clients at 60 Hz against a C floor: server CPU a client-tick',
   memory: 'idle clients of a server, over loopback: bytes a connection',
   congestion: 'congestion control in the bottleneck model: rates, queues, fairness',
