@@ -234,7 +234,7 @@ export interface Aead {
 
 /** What this machine and backend can do, found out by trying. */
 export interface Capabilities {
-  /** `linux`, `dgram` or `sim`. */
+  /** `linux`, `iocp`, `dgram` or `sim`. */
   readonly backend: string;
   readonly maxDatagramBytes: number;
   readonly gso: boolean;

@@ -14,12 +14,14 @@ import { EventfdNotifier, isEventfdHandle } from './linux/eventfd-notifier.ts';
 import { LinuxSys, type SharedParts } from './linux/linux-sys.ts';
 import { openDgramSys } from './node/dgram-sys.ts';
 import { isPortHandle, PortNotifier } from './node/port-notifier.ts';
+import { IocpNotifier, isIocpHandle } from './windows/iocp-notifier.ts';
+import { WindowsSys } from './windows/windows-sys.ts';
 
 export * from './api.ts';
 export { type Probe, probeMachine } from './probe.ts';
 
 /** The backends that `openSys` can give. */
-export type Backend = 'linux' | 'dgram';
+export type Backend = 'linux' | 'iocp' | 'dgram';
 
 /** Options of `openSys`. */
 export interface SysOptions {
@@ -41,15 +43,17 @@ export function openSys(options: SysOptions = {}): Sys {
   switch (options.backend ?? backendOf(process.env.TICKWIRE_SYS)) {
     case 'linux':
       return new LinuxSys(shared);
+    case 'iocp':
+      return new WindowsSys(shared);
     case 'dgram':
       return openDgramSys(shared);
   }
 }
 
 function backendOf(asked: string | undefined): Backend {
-  if (asked === 'linux' || asked === 'dgram') return asked;
+  if (asked === 'linux' || asked === 'iocp' || asked === 'dgram') return asked;
   if (asked !== undefined && asked !== '') {
-    throw new SysError('EINVAL', 'openSys', `TICKWIRE_SYS is "${asked}": it may be linux or dgram, or unset`);
+    throw new SysError('EINVAL', 'openSys', `TICKWIRE_SYS is "${asked}": it may be linux, iocp or dgram, or unset`);
   }
   return linuxWorks() ? 'linux' : 'dgram';
 }
@@ -62,6 +66,7 @@ function linuxWorks(): boolean {
 /** Makes a Notifier of a handle that came from another thread. */
 export function openNotifier(handle: unknown): Notifier {
   if (isEventfdHandle(handle)) return new EventfdNotifier(handle);
+  if (isIocpHandle(handle)) return new IocpNotifier(handle);
   if (isPortHandle(handle)) return new PortNotifier(handle);
   throw new TypeError('this is no handle of a Notifier');
 }

@@ -116,7 +116,7 @@ export class SendTable {
       head = this.first[this.send(fd, built)]!;
       if (this.blocked) break;
     }
-    this.leave(head, total);
+    this.batch.dropFront(head);
     return head;
   }
 
@@ -255,25 +255,5 @@ export class SendTable {
     for (let entry = first[from]!; entry < first[to]!; entry++) bytes += length[entry]!;
     stats.datagramsOut += first[to]! - first[from]!;
     stats.bytesOut += bytes;
-  }
-
-  /** Entries below `head` leave; the rest moves to the front, each into the home of its new slot. */
-  private leave(head: number, total: number): void {
-    const { batch } = this;
-    const { arena, offset, length, address, localAddress } = batch;
-    const left = total - head;
-    if (left > 0 && head > 0) {
-      for (let i = 0; i < left; i++) {
-        const from = offset[head + i]!;
-        const to = batch.home(i) + (from - batch.home(head + i));
-        arena.copyWithin(to, from, from + length[head + i]!);
-        offset[i] = to;
-      }
-      length.copyWithin(0, head, total);
-      address.copyWithin(0, head * ADDRESS_WORDS * 4, total * ADDRESS_WORDS * 4);
-      localAddress?.copyWithin(0, head * ADDRESS_WORDS * 4, total * ADDRESS_WORDS * 4);
-    }
-    for (let i = left; i < total; i++) offset[i] = batch.home(i);
-    batch.count = left;
   }
 }
