@@ -6,6 +6,7 @@ import { openSys } from '../../sys/index.ts';
 import type { BackendFactory } from '../conformance/backend.ts';
 import { elapseByTimer, missingOnThisMachine, settleByAttaching, settleByBlocking } from '../conformance/backend.ts';
 import { describeClockConformance } from '../conformance/clocks.ts';
+import { congestByNarrowLink } from '../conformance/narrow-link.ts';
 import { openDgramOutside } from '../conformance/outside.ts';
 import { describePollerConformance } from '../conformance/pollers.ts';
 import { describeSocketConformance } from '../conformance/sockets.ts';
@@ -28,6 +29,7 @@ function factory(blocks: boolean): BackendFactory {
     ipv4: '127.0.0.1',
     ipv6: '::1',
     dualStack: '::',
+    congest: congestByNarrowLink,
     missing: missingOnThisMachine(),
   };
 }
