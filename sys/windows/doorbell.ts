@@ -30,8 +30,8 @@ export const DOORBELL_KEY = 0;
 /** A thread takes some 50 ms to start. Until then the owner looks for itself, this often. */
 const START_LOOK_MILLIS = 1;
 
-/** Threads between two ports. */
-const idle: DoorbellThread[] = [];
+/** Threads that no port needs. */
+const free: DoorbellThread[] = [];
 
 /** One port's bell. */
 export class Doorbell {
@@ -39,65 +39,88 @@ export class Doorbell {
 
   /** @param onRing called from Node's loop when a packet is there; then `arm` again */
   constructor(port: number, onRing: () => void) {
-    this.thread = idle.pop() ?? new DoorbellThread();
+    this.thread = free.pop() ?? new DoorbellThread();
     this.thread.serve(port, onRing);
   }
 
   /** Rings once when there is, or comes, a packet. */
   arm(): void {
-    this.thread.set(WATCHING);
+    this.thread.arm();
   }
 
   /** Calls `left` when the thread no longer has the port's number. */
   end(left: () => void): void {
-    this.thread.leave(() => {
-      left();
-      idle.push(this.thread);
-    });
+    this.thread.leave(left);
+    free.push(this.thread);
   }
 }
 
 class DoorbellThread {
   private readonly shared = new Int32Array(new SharedArrayBuffer(SHARED_WORDS * 4));
   private readonly worker: Worker;
-  private onRing: () => void = () => {};
-  private onLeft: () => void = () => {};
   private readonly starting: NodeJS.Timeout;
+  private port = 0;
+  private onRing: () => void = () => {};
+  /** What to call when the thread has left the port before this one; null: it has. */
+  private onLeft: (() => void) | null = null;
+  /** Whether to arm it then. */
+  private armed = false;
 
   constructor() {
     // .js: a worker is started from built code only, Node 20 runs no TypeScript.
     this.worker = new Worker(new URL('./doorbell-thread.js', import.meta.url), { workerData: this.shared });
     this.worker.on('message', (message: number) => {
       if (message === READY) clearInterval(this.starting);
-      else if (message === RANG) this.onRing();
-      else this.onLeft();
+      else if (message === LEFT) this.left();
+      else if (this.onLeft === null) this.onRing(); // else it rang for the port before
     });
-    this.starting = setInterval(() => this.onRing(), START_LOOK_MILLIS).unref();
     this.worker.unref(); // a bell alone is no reason for a process to live on
+    this.starting = setInterval(() => this.onRing(), START_LOOK_MILLIS).unref();
     // Else the end of the process waits for the end of its wait.
-    process.on('exit', () => {
-      if (this.shared[PORT] !== 0) this.leave(() => {});
-    });
+    process.on('exit', () => this.callAway());
   }
 
   serve(port: number, onRing: () => void): void {
+    this.port = port;
     this.onRing = onRing;
-    Atomics.store(this.shared, PORT, port);
+    this.armed = false;
+    if (this.onLeft === null) Atomics.store(this.shared, PORT, port);
   }
 
-  set(state: number): void {
-    Atomics.store(this.shared, STATE, state);
-    Atomics.notify(this.shared, STATE);
+  arm(): void {
+    this.armed = true;
+    if (this.onLeft === null) this.set(WATCHING);
   }
 
   leave(left: () => void): void {
-    const port = this.shared[PORT]!;
     this.onRing = () => {};
-    this.onLeft = () => {
-      Atomics.store(this.shared, PORT, 0);
-      left();
-    };
+    this.port = 0;
+    this.armed = false;
+    if (this.onLeft !== null) {
+      left(); // it is still on its way out of the port before, and has never heard of this one
+      return;
+    }
+    this.onLeft = left;
+    this.callAway();
+  }
+
+  private left(): void {
+    const left = this.onLeft!;
+    this.onLeft = null;
+    Atomics.store(this.shared, PORT, this.port);
+    left();
+    if (this.armed) this.set(WATCHING);
+  }
+
+  /** Asks the thread to leave the port that it has the number of. */
+  private callAway(): void {
+    const port = this.shared[PORT]!;
     this.set(LEAVING);
-    windowsCalls().PostQueuedCompletionStatus(port, 0, DOORBELL_KEY, 0);
+    if (port !== 0) windowsCalls().PostQueuedCompletionStatus(port, 0, DOORBELL_KEY, 0);
+  }
+
+  private set(state: number): void {
+    Atomics.store(this.shared, STATE, state);
+    Atomics.notify(this.shared, STATE);
   }
 }

@@ -34,6 +34,8 @@ const SUITES = [
   'engine/over-iocp',
   'engine/over-dgram',
 ];
+/** Suites that ask for no backend by name. */
+const OVER_DEFAULT = new Set(['engine/executor/worker']);
 const STEP_MILLIS_MAX = 300_000;
 /** How often the mailbox of the narrow loopback is looked at. */
 const MAILBOX_MILLIS = 2;
@@ -126,8 +128,8 @@ function start(name, args, more = {}) {
 }
 
 /** Runs a Windows program to its end. Returns its exit code and what it wrote. */
-async function wine(...args) {
-  const { child, ended, text } = start('out', args);
+async function wine(args, more) {
+  const { child, ended, text } = start('out', args, more);
   const late = setTimeout(() => child.kill('SIGKILL'), STEP_MILLIS_MAX);
   const post = namespace === null ? null : setInterval(answerMailbox, MAILBOX_MILLIS);
   const status = await ended;
@@ -185,19 +187,21 @@ let missing = '';
 try {
   const node = download();
   mkdirSync(mailbox);
-  await wine('wineboot', '-i');
-  await wine('winecfg', '-v', 'win10'); // else Node refuses: "only supported on Windows 8.1"
-  const hello = await wine(node, '-p', 'process.platform + " " + process.version');
+  await wine(['wineboot', '-i']);
+  await wine(['winecfg', '-v', 'win10']); // else Node refuses: "only supported on Windows 8.1"
+  const hello = await wine([node, '-p', 'process.platform + " " + process.version']);
   if (hello.status !== 0) throw new Missing(`Node does not start: ${hello.text}`);
   process.stdout.write(`# ${hello.text.trim()} under ${execFileSync('wine', ['--version'], { encoding: 'utf8' })}`);
   if (namespace === null) process.stdout.write('# no network namespace: the tests of a full kernel are skipped\n');
 
   for (const suite of words.length > 0 ? words : SUITES) {
-    report(suite, await wine(node, 'test/wine/suite.mjs', `../../dist/test/${suite}.test.js`));
+    // What opens the machine's own backend: completion ports here.
+    const backend = { TICKWIRE_SYS: OVER_DEFAULT.has(suite) ? 'iocp' : '' };
+    report(suite, await wine([node, 'test/wine/suite.mjs', `../../dist/test/${suite}.test.js`], backend));
   }
   if (words.length === 0) {
     for (const backend of ['iocp', 'dgram']) report(`samples/echo over ${backend}`, await echoSample(node, backend));
-    report('doctor', await wine(node, 'dist/engine/cli/main.js', 'doctor'));
+    report('doctor', await wine([node, 'dist/engine/cli/main.js', 'doctor'], { TICKWIRE_SYS: 'iocp' }));
   }
 } catch (error) {
   if (!(error instanceof Missing)) throw error;
