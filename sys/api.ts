@@ -234,7 +234,7 @@ export interface Aead {
 
 /** What this machine and backend can do, found out by trying. */
 export interface Capabilities {
-  /** `linux`, `iocp`, `dgram` or `sim`. */
+  /** `linux`, `iocp`, `kqueue`, `dgram` or `sim`. */
   readonly backend: string;
   readonly maxDatagramBytes: number;
   readonly gso: boolean;

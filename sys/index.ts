@@ -7,6 +7,8 @@
 import { chooseAead } from './aead/choose.ts';
 import type { Notifier, Sys } from './api.ts';
 import { SysError } from './api.ts';
+import { BsdSys } from './bsd/bsd-sys.ts';
+import { isKqueueHandle, KqueueNotifier } from './bsd/kqueue-notifier.ts';
 import { SystemClock } from './clock.ts';
 import { SystemRng } from './entropy.ts';
 import { library } from './ffi/library.ts';
@@ -21,7 +23,9 @@ export * from './api.ts';
 export { type Probe, probeMachine } from './probe.ts';
 
 /** The backends that `openSys` can give. */
-export type Backend = 'linux' | 'iocp' | 'dgram';
+export type Backend = 'linux' | 'iocp' | 'kqueue' | 'dgram';
+
+const BACKENDS: readonly Backend[] = ['linux', 'iocp', 'kqueue', 'dgram'];
 
 /** Options of `openSys`. */
 export interface SysOptions {
@@ -45,15 +49,17 @@ export function openSys(options: SysOptions = {}): Sys {
       return new LinuxSys(shared);
     case 'iocp':
       return new WindowsSys(shared);
+    case 'kqueue':
+      return new BsdSys(shared);
     case 'dgram':
       return openDgramSys(shared);
   }
 }
 
 function backendOf(asked: string | undefined): Backend {
-  if (asked === 'linux' || asked === 'iocp' || asked === 'dgram') return asked;
+  if (BACKENDS.includes(asked as Backend)) return asked as Backend;
   if (asked !== undefined && asked !== '') {
-    throw new SysError('EINVAL', 'openSys', `TICKWIRE_SYS is "${asked}": it may be linux, iocp or dgram, or unset`);
+    throw new SysError('EINVAL', 'openSys', `TICKWIRE_SYS is "${asked}": it may be ${BACKENDS.join(', ')}, or unset`);
   }
   return linuxWorks() ? 'linux' : 'dgram';
 }
@@ -66,6 +72,7 @@ function linuxWorks(): boolean {
 /** Makes a Notifier of a handle that came from another thread. */
 export function openNotifier(handle: unknown): Notifier {
   if (isEventfdHandle(handle)) return new EventfdNotifier(handle);
+  if (isKqueueHandle(handle)) return new KqueueNotifier(handle);
   if (isIocpHandle(handle)) return new IocpNotifier(handle);
   if (isPortHandle(handle)) return new PortNotifier(handle);
   throw new TypeError('this is no handle of a Notifier');

@@ -106,7 +106,13 @@ function open(): Library | null {
   };
 }
 
-/** Where symbols are looked for. null: the running program, which on Linux, macOS and BSD exports libc, and Node's OpenSSL everywhere. */
+/**
+ * Where symbols are looked for. null: the running program, which on Linux, macOS and BSD exports libc, and Node's OpenSSL
+ * everywhere.
+ */
 function librariesOf(platform: NodeJS.Platform): readonly (string | null)[] {
-  return platform === 'win32' ? [null, 'kernel32.dll', 'ws2_32.dll', 'winmm.dll'] : [null];
+  if (platform === 'win32') return [null, 'kernel32.dll', 'ws2_32.dll', 'winmm.dll'];
+  // kqueue(2) on Linux, to try sys/bsd where there is no BSD.
+  const kqueue = process.env.TICKWIRE_KQUEUE_LIB;
+  return platform === 'linux' && kqueue ? [null, kqueue] : [null];
 }
