@@ -78,6 +78,8 @@ export class ReadRing {
       this.post(socket);
       // What was too long is dropped, and what waits behind it may be done by now.
     } while (this.take() > 0 && batch.count === 0);
+    // Too long ones may have emptied the ring: the kernel must have reads while the caller has the batch.
+    if (batch.count > 0) this.post(socket);
     return batch.count;
   }
 

