@@ -27,7 +27,7 @@ export const READY = 3;
 /** The key of the packet that gets the thread out of its wait. Nobody is enlisted under it. */
 export const DOORBELL_KEY = 0;
 
-/** A thread takes some 50 ms to start. Until then the owner looks for itself, this often. */
+/** A thread takes some 50 ms to start, and a moment to leave the port before. Until then the owner looks for itself, this often. */
 const START_LOOK_MILLIS = 1;
 
 /** Threads that no port needs. */
@@ -58,7 +58,8 @@ export class Doorbell {
 class DoorbellThread {
   private readonly shared = new Int32Array(new SharedArrayBuffer(SHARED_WORDS * 4));
   private readonly worker: Worker;
-  private readonly starting: NodeJS.Timeout;
+  /** Looks for the thread while that is not at the port yet. */
+  private standIn: NodeJS.Timeout;
   private port = 0;
   private onRing: () => void = () => {};
   /** What to call when the thread has left the port before this one; null: it has. */
@@ -70,12 +71,12 @@ class DoorbellThread {
     // .js: a worker is started from built code only, Node 20 runs no TypeScript.
     this.worker = new Worker(new URL('./doorbell-thread.js', import.meta.url), { workerData: this.shared });
     this.worker.on('message', (message: number) => {
-      if (message === READY) clearInterval(this.starting);
+      if (message === READY) clearInterval(this.standIn);
       else if (message === LEFT) this.left();
       else if (this.onLeft === null) this.onRing(); // else it rang for the port before
     });
     this.worker.unref(); // a bell alone is no reason for a process to live on
-    this.starting = setInterval(() => this.onRing(), START_LOOK_MILLIS).unref();
+    this.standIn = this.lookMeanwhile();
     // Else the end of the process waits for the end of its wait.
     process.on('exit', () => this.callAway());
   }
@@ -84,7 +85,12 @@ class DoorbellThread {
     this.port = port;
     this.onRing = onRing;
     this.armed = false;
-    if (this.onLeft === null) Atomics.store(this.shared, PORT, port);
+    if (this.onLeft === null) {
+      Atomics.store(this.shared, PORT, port);
+      return;
+    }
+    clearInterval(this.standIn);
+    this.standIn = this.lookMeanwhile();
   }
 
   arm(): void {
@@ -104,7 +110,12 @@ class DoorbellThread {
     this.callAway();
   }
 
+  private lookMeanwhile(): NodeJS.Timeout {
+    return setInterval(() => this.onRing(), START_LOOK_MILLIS).unref();
+  }
+
   private left(): void {
+    clearInterval(this.standIn);
     const left = this.onLeft!;
     this.onLeft = null;
     Atomics.store(this.shared, PORT, this.port);
