@@ -260,7 +260,7 @@ export interface Aead {
 
 /** What this machine and backend can do, found out by trying. */
 export interface Capabilities {
-  /** `linux`, `packet`, `dgram` or `sim`. */
+  /** `linux`, `packet`, `iocp`, `kqueue`, `dgram` or `sim`. */
   readonly backend: string;
   readonly maxDatagramBytes: number;
   readonly gso: boolean;

@@ -83,6 +83,28 @@ export class DatagramBatch {
     return slot * this.strideBytes + HEADROOM_BYTES;
   }
 
+  /**
+   * The first `gone` datagrams leave; the rest moves to the front, bytes and all, each to its slot's home. A moved offset
+   * moves along, relative to its slot.
+   */
+  dropFront(gone: number): void {
+    const { arena, offset, length, address, localAddress, count } = this;
+    const left = count - gone;
+    if (left > 0 && gone > 0) {
+      for (let i = 0; i < left; i++) {
+        const from = offset[gone + i]!;
+        const to = this.home(i) + (from - this.home(gone + i));
+        arena.copyWithin(to, from, from + length[gone + i]!);
+        offset[i] = to;
+      }
+      length.copyWithin(0, gone, count);
+      address.copyWithin(0, gone * ADDRESS_BYTES, count * ADDRESS_BYTES);
+      localAddress?.copyWithin(0, gone * ADDRESS_BYTES, count * ADDRESS_BYTES);
+    }
+    for (let i = left; i < count; i++) offset[i] = this.home(i);
+    this.count = left;
+  }
+
   /** Where the bytes behind the slots start, up to the end of the arena: the caller's own (`txSpareBytes`). */
   get spareOffset(): number {
     return this.slots * this.strideBytes;

@@ -7,6 +7,8 @@
 import { chooseAead } from './aead/choose.ts';
 import type { Notifier, PortGroup, Steering, Sys, UdpOptions } from './api.ts';
 import { SysError } from './api.ts';
+import { BsdSys } from './bsd/bsd-sys.ts';
+import { isKqueueHandle, KqueueNotifier } from './bsd/kqueue-notifier.ts';
 import { SystemClock } from './clock.ts';
 import { SystemRng } from './entropy.ts';
 import { library } from './ffi/library.ts';
@@ -15,13 +17,17 @@ import { LinuxSys, type SharedParts } from './linux/linux-sys.ts';
 import { LinuxPortGroup } from './linux/port-group.ts';
 import { openDgramSys } from './node/dgram-sys.ts';
 import { isPortHandle, PortNotifier } from './node/port-notifier.ts';
+import { IocpNotifier, isIocpHandle } from './windows/iocp-notifier.ts';
+import { WindowsSys } from './windows/windows-sys.ts';
 
 export * from './api.ts';
 export { closeNoted, descriptorMemory, noteDescriptors } from './linux/descriptors.ts';
 export { type Probe, probeMachine } from './probe.ts';
 
 /** The backends that `openSys` can give. */
-export type Backend = 'linux' | 'dgram';
+export type Backend = 'linux' | 'iocp' | 'kqueue' | 'dgram';
+
+const BACKENDS: readonly Backend[] = ['linux', 'iocp', 'kqueue', 'dgram'];
 
 /** Options of `openSys`. */
 export interface SysOptions {
@@ -43,15 +49,19 @@ export function openSys(options: SysOptions = {}): Sys {
   switch (options.backend ?? backendOf(process.env.TICKWIRE_SYS)) {
     case 'linux':
       return new LinuxSys(shared);
+    case 'iocp':
+      return new WindowsSys(shared);
+    case 'kqueue':
+      return new BsdSys(shared);
     case 'dgram':
       return openDgramSys(shared);
   }
 }
 
 function backendOf(asked: string | undefined): Backend {
-  if (asked === 'linux' || asked === 'dgram') return asked;
+  if (BACKENDS.includes(asked as Backend)) return asked as Backend;
   if (asked !== undefined && asked !== '') {
-    throw new SysError('EINVAL', 'openSys', `TICKWIRE_SYS is "${asked}": it may be linux or dgram, or unset`);
+    throw new SysError('EINVAL', 'openSys', `TICKWIRE_SYS is "${asked}": it may be ${BACKENDS.join(', ')}, or unset`);
   }
   return linuxWorks() ? 'linux' : 'dgram';
 }
@@ -82,6 +92,8 @@ export function openPortGroup(
 /** Makes a Notifier of a handle that came from another thread. */
 export function openNotifier(handle: unknown): Notifier {
   if (isEventfdHandle(handle)) return new EventfdNotifier(handle);
+  if (isKqueueHandle(handle)) return new KqueueNotifier(handle);
+  if (isIocpHandle(handle)) return new IocpNotifier(handle);
   if (isPortHandle(handle)) return new PortNotifier(handle);
   throw new TypeError('this is no handle of a Notifier');
 }

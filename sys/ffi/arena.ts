@@ -6,31 +6,15 @@
  * boxed, and a pointer is written as one word that changes and one that does not.
  */
 
-import { sysError } from '../errno.ts';
 import { library } from './library.ts';
+import { mapPages, PAGE_BYTES, unmapPages } from './memory.ts';
 
-const PROT_READ_WRITE = 3;
-const MAP_PRIVATE_ANONYMOUS = 0x22;
-const MAP_32BIT = 0x40; // x86 only (mmap(2)): the first 2 GiB
-const MAP_FAILED_ABOVE = 2 ** 52; // MAP_FAILED is 2^64 - 1; no user address is this high
-const PAGE_BYTES = 4096;
 const WORD_SPAN = 2 ** 32;
-/** Where arenas are asked for on machines without MAP_32BIT: above what is usually mapped, below 2 GiB. */
-const HINT_FIRST = 0x2000_0000;
-const HINT_LAST = 0x7000_0000;
-
-interface MemoryCalls {
-  mmap(address: number, bytes: number, protection: number, flags: number, fd: number, offset: number): number | bigint;
-  munmap(address: number, bytes: number): number;
-}
-
-let calls: MemoryCalls | null = null;
-let nextHint = HINT_FIRST;
 
 // An arena is unmapped when its last view is collected, never before: a closed socket whose batch is still held by
 // somebody must not become a segmentation fault. (What a worker still holds when it ends is freed with the process.)
 const unmapCollected = new FinalizationRegistry<{ address: number; bytes: number }>(({ address, bytes }) => {
-  memoryCalls().munmap(address, bytes);
+  unmapPages(address, bytes);
 });
 
 /** A zeroed block of native memory. Lives until nobody holds it or one of its views. */
@@ -78,43 +62,9 @@ export class NativeArena {
 
 /** Maps `size` bytes that do not cross a multiple of 4 GiB, so that all their addresses share the high word. */
 function mapWithinWord(size: number): number {
-  const first = mapAnywhere(size);
+  const first = mapPages(size);
   if (Math.floor(first / WORD_SPAN) === Math.floor((first + size - 1) / WORD_SPAN)) return first;
-  const second = mapAnywhere(size); // beside the first, so it cannot cross too
-  memoryCalls().munmap(first, size);
+  const second = mapPages(size); // beside the first, so it cannot cross too
+  unmapPages(first, size);
   return second;
-}
-
-function mapAnywhere(size: number): number {
-  const { mmap } = memoryCalls();
-  let address: number | bigint;
-  if (process.arch === 'x64') {
-    address = mmap(0, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS | MAP_32BIT, -1, 0);
-    if (address <= MAP_FAILED_ABOVE) return Number(address);
-  } else if (nextHint + size < HINT_LAST) {
-    address = mmap(nextHint, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
-    nextHint += size;
-    if (address <= MAP_FAILED_ABOVE) return Number(address);
-  }
-  address = mmap(0, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
-  if (address > MAP_FAILED_ABOVE) throw sysError('ENOMEM', 'mmap', `${size} bytes`);
-  return Number(address);
-}
-
-function memoryCalls(): MemoryCalls {
-  if (calls === null) {
-    const c = library();
-    const mmap = c?.symbol<MemoryCalls['mmap'] & (() => number)>('mmap', 'uintptr_t', [
-      'uintptr_t',
-      'uintptr_t',
-      'int',
-      'int',
-      'int',
-      'int64_t',
-    ]);
-    const munmap = c?.symbol<MemoryCalls['munmap']>('munmap', 'int', ['uintptr_t', 'uintptr_t']);
-    if (!mmap || !munmap) throw sysError('ENOSYS', 'mmap', 'native memory');
-    calls = { mmap, munmap };
-  }
-  return calls;
 }

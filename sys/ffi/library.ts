@@ -71,11 +71,10 @@ export function libraryFailure(): string {
 
 function open(): Library | null {
   let koffi: typeof import('koffi');
-  let loaded: import('koffi').LibraryHandle;
+  let loaded: readonly import('koffi').LibraryHandle[];
   try {
     koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-    // null: the running program itself, which on Linux, macOS and BSD exports libc and Node's OpenSSL.
-    loaded = koffi.load(null);
+    loaded = librariesOf(process.platform).map((name) => koffi.load(name));
   } catch (error) {
     // Not an error of ours: no prebuilt koffi for this platform, or a sandbox that forbids native addons.
     failure = String(error instanceof Error ? error.message : error).split('\n', 1)[0]!;
@@ -83,12 +82,14 @@ function open(): Library | null {
   }
   return {
     symbol<F>(name: string, result: CType, args: readonly CType[]): F | null {
-      try {
-        return loaded.func(name, result, [...args]) as unknown as F;
-      } catch (error) {
-        if (error instanceof Error && error.message.startsWith('Cannot find function')) return null;
-        throw error;
+      for (const each of loaded) {
+        try {
+          return each.func(name, result, [...args]) as unknown as F;
+        } catch (error) {
+          if (!(error instanceof Error && error.message.startsWith('Cannot find function'))) throw error;
+        }
       }
+      return null;
     },
     errno: () => koffi.errno(),
     view: (address, bytes) => koffi.view(address, bytes),
@@ -103,4 +104,15 @@ function open(): Library | null {
     },
     version: koffi.version,
   };
+}
+
+/**
+ * Where symbols are looked for. null: the running program, which on Linux, macOS and BSD exports libc, and Node's OpenSSL
+ * everywhere.
+ */
+function librariesOf(platform: NodeJS.Platform): readonly (string | null)[] {
+  if (platform === 'win32') return [null, 'kernel32.dll', 'ws2_32.dll', 'winmm.dll'];
+  // kqueue(2) on Linux, to try sys/bsd where there is no BSD.
+  const kqueue = process.env.TICKWIRE_KQUEUE_LIB;
+  return platform === 'linux' && kqueue ? [null, kqueue] : [null];
 }

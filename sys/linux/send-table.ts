@@ -102,13 +102,13 @@ export class SendTable {
   flush(fd: number): number {
     const total = this.batch.count;
     const head = this.sendRange(fd, 0, total);
-    this.leave(head, total);
+    this.batch.dropFront(head);
     return head;
   }
 
   /**
    * Sends entries `from .. to - 1`; returns the first that the kernel did not take, `to` if none. The batch stays as it is
-   * until `leave`.
+   * until `dropFront`.
    */
   sendRange(fd: number, from: number, to: number): number {
     let head = from;
@@ -264,25 +264,5 @@ export class SendTable {
     for (let entry = first[from]!; entry < first[to]!; entry++) bytes += length[entry]!;
     stats.datagramsOut += first[to]! - first[from]!;
     stats.bytesOut += bytes;
-  }
-
-  /** Entries below `head` leave; the rest moves to the front, each into the home of its new slot. */
-  leave(head: number, total: number): void {
-    const { batch } = this;
-    const { arena, offset, length, address, localAddress } = batch;
-    const left = total - head;
-    if (left > 0 && head > 0) {
-      for (let i = 0; i < left; i++) {
-        const from = offset[head + i]!;
-        const to = batch.home(i) + (from - batch.home(head + i));
-        arena.copyWithin(to, from, from + length[head + i]!);
-        offset[i] = to;
-      }
-      length.copyWithin(0, head, total);
-      address.copyWithin(0, head * ADDRESS_WORDS * 4, total * ADDRESS_WORDS * 4);
-      localAddress?.copyWithin(0, head * ADDRESS_WORDS * 4, total * ADDRESS_WORDS * 4);
-    }
-    for (let i = left; i < total; i++) offset[i] = batch.home(i);
-    batch.count = left;
   }
 }

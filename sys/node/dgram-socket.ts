@@ -13,7 +13,7 @@ import type { DatagramSocket } from '../api.ts';
 import { DatagramBatch, READABLE, SocketStats, SysError, WRITABLE } from '../api.ts';
 import { sysError } from '../errno.ts';
 import type { ResolvedUdpOptions } from '../posix/udp-options.ts';
-import type { Watch, Watchable } from './dgram-poller.ts';
+import { forgetWatches, signalWatches, type Watch, type Watchable } from '../watch-list.ts';
 import type { HostTexts } from './host-texts.ts';
 import { InboundQueue } from './inbound-queue.ts';
 
@@ -107,14 +107,14 @@ export class DgramUdpSocket implements DatagramSocket, Watchable {
       this.blocked = true;
       this.stats.sendBlocked++;
     }
-    moveToFront(tx, taken);
+    tx.dropFront(taken);
     return taken;
   }
 
   close(): void {
     if (!this.open) return;
     this.open = false;
-    for (const watch of [...this.watches]) watch.poller.remove(this);
+    forgetWatches(this);
     this.shared.sockets.delete(this.pollHandle);
     this.inbound.clear();
     this.tx.count = 0;
@@ -133,7 +133,7 @@ export class DgramUdpSocket implements DatagramSocket, Watchable {
       stats.overflowed++;
       return;
     }
-    this.signal(READABLE);
+    signalWatches(this, READABLE);
   }
 
   /** Hands the datagram in `slot` to Node. */
@@ -169,7 +169,7 @@ export class DgramUdpSocket implements DatagramSocket, Watchable {
     this.free.push(stage);
     if (!this.open || !this.blocked || this.free.length < STAGING_SLOTS - WRITABLE_AT) return;
     this.blocked = false;
-    this.signal(WRITABLE);
+    signalWatches(this, WRITABLE);
   }
 
   private countFailure(code: string, length: number): void {
@@ -186,30 +186,6 @@ export class DgramUdpSocket implements DatagramSocket, Watchable {
     const start = slot * this.tx.strideBytes;
     return this.staging.subarray(start, start + length);
   }
-
-  private signal(bits: number): void {
-    for (const watch of this.watches) watch.poller.signal(watch, bits);
-  }
-}
-
-/** Drops the first `taken` datagrams of `tx`; the rest move to the front, bytes and all, each to its slot's home. */
-function moveToFront(tx: DatagramBatch, taken: number): void {
-  const left = tx.count - taken;
-  for (let slot = 0; slot < tx.count; slot++) {
-    const home = tx.home(slot);
-    if (slot < left) {
-      const from = slot + taken;
-      const start = tx.offset[from]!;
-      const shift = start - tx.home(from); // a moved offset moves along, relative to its slot
-      tx.arena.copyWithin(home + shift, start, start + tx.length[from]!);
-      tx.offset[slot] = home + shift;
-      tx.length[slot] = tx.length[from]!;
-      tx.address.copyWithin(slot * ADDRESS_BYTES, from * ADDRESS_BYTES, (from + 1) * ADDRESS_BYTES);
-    } else {
-      tx.offset[slot] = home;
-    }
-  }
-  tx.count = left;
 }
 
 /**

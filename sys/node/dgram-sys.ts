@@ -9,7 +9,7 @@ import { addressOf } from '../address.ts';
 import type { Aead, Capabilities, Clock, DatagramSocket, Poller, Rng, Sys, UdpOptions } from '../api.ts';
 import { DATAGRAM_BYTES_MAX, DatagramBatch, SysError } from '../api.ts';
 import { resolveUdpOptions } from '../posix/udp-options.ts';
-import type { Watchable } from './dgram-poller.ts';
+import type { Watchable } from '../watch-list.ts';
 import { DgramPoller } from './dgram-poller.ts';
 import type { BoundSocket, DgramShared } from './dgram-socket.ts';
 import { bindDgram, DgramUdpSocket } from './dgram-socket.ts';

@@ -166,7 +166,7 @@ export class PacketUdpSocket implements DatagramSocket {
       head = reached;
       if (reached < end) break; // the kernel takes no more
     }
-    this.udp.sender.leave(head, total);
+    this.tx.dropFront(head);
     return head;
   }
 

@@ -1,7 +1,8 @@
 /**
  * Socket addresses between the kernel's form and our 24 canonical bytes: a few words moved, nothing allocated.
  *
- * Both sides are seen as signed 32-bit words of a little-endian machine, so that no word is ever a boxed number.
+ * Both sides are seen as signed 32-bit words of a little-endian machine, so that no word is ever a boxed number. Systems
+ * differ in the first half word only (`SockaddrForm`), so Windows and BSD share this too.
  *
  * | canonical word | field | in sockaddr_in | in sockaddr_in6 |
  * |---|---|---|---|
@@ -13,7 +14,7 @@
 import { ADDRESS_BYTES } from '../address.ts';
 
 export const AF_INET = 2;
-/** Linux; 30 on macOS, 28 on FreeBSD. */
+/** Linux. */
 export const AF_INET6 = 10;
 /** `sizeof(struct sockaddr_in)`. */
 export const SOCKADDR_IN_BYTES = 16;
@@ -26,22 +27,37 @@ export const ADDRESS_WORDS: number = ADDRESS_BYTES / 4;
 /** Third word of a mapped IPv4 address: bytes 00 00 ff ff. */
 export const MAPPED_WORD: number = 0xffff_0000 | 0;
 
+/** How a system starts a `sockaddr`: its first 16 bits, little-endian, by family. */
+export interface SockaddrForm {
+  readonly inet: number;
+  readonly inet6: number;
+}
+
+/** Linux: the family. */
+export const LINUX_FORM: SockaddrForm = { inet: AF_INET, inet6: AF_INET6 };
+
 /** The words of canonical addresses, over the same bytes. They must start at a multiple of 4. */
 export function addressWords(addresses: Uint8Array): Int32Array {
   return new Int32Array(addresses.buffer, addresses.byteOffset, addresses.byteLength >>> 2);
 }
 
 /** Writes the canonical form of the `sockaddr` at word `from` to word `to`. Returns false if it is no internet address. */
-export function readSockaddr(sockaddr: Int32Array, from: number, canonical: Int32Array, to: number): boolean {
+export function readSockaddr(
+  sockaddr: Int32Array,
+  from: number,
+  canonical: Int32Array,
+  to: number,
+  form: SockaddrForm = LINUX_FORM,
+): boolean {
   const first = sockaddr[from]!;
   const family = first & 0xffff;
-  if (family === AF_INET) {
+  if (family === form.inet) {
     canonical[to] = 0;
     canonical[to + 1] = 0;
     canonical[to + 2] = MAPPED_WORD;
     canonical[to + 3] = sockaddr[from + 1]!;
     canonical[to + 5] = 0;
-  } else if (family === AF_INET6) {
+  } else if (family === form.inet6) {
     canonical[to] = sockaddr[from + 2]!;
     canonical[to + 1] = sockaddr[from + 3]!;
     canonical[to + 2] = sockaddr[from + 4]!;
@@ -57,6 +73,9 @@ export function readSockaddr(sockaddr: Int32Array, from: number, canonical: Int3
 /**
  * Writes the canonical address at word `from` as the `sockaddr` of a socket of `family` at word `to`.
  *
+ * @param family the first 16 bits of such a `sockaddr`: `form.inet` or `form.inet6`
+ * @param form of the system
+ *
  * Returns false, with nothing written, where such a socket cannot reach it: an IPv6 address from an IPv4 socket.
  */
 export function writeSockaddr(
@@ -65,17 +84,18 @@ export function writeSockaddr(
   family: number,
   sockaddr: Int32Array,
   to: number,
+  form: SockaddrForm = LINUX_FORM,
 ): boolean {
   const port = swapPort(canonical[from + 4]! & 0xffff) << 16;
-  if (family === AF_INET) {
+  if (family === form.inet) {
     if (!isMapped(canonical, from)) return false;
-    sockaddr[to] = port | AF_INET;
+    sockaddr[to] = port | family;
     sockaddr[to + 1] = canonical[from + 3]!;
     sockaddr[to + 2] = 0;
     sockaddr[to + 3] = 0;
     return true;
   }
-  sockaddr[to] = port | AF_INET6;
+  sockaddr[to] = port | family;
   sockaddr[to + 1] = 0; // flow label
   sockaddr[to + 2] = canonical[from]!;
   sockaddr[to + 3] = canonical[from + 1]!;

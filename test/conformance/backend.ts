@@ -56,10 +56,20 @@ export interface BackendFactory {
 }
 
 /**
- * What some tests need: IPv6; other threads (`notify`); a CPU to be spared; a blocked way out; the machine's calendar; a
- * system that knows which addresses are its own.
+ * What some tests need: IPv6; other threads (`notify`); a CPU to be spared; a poller that Node's loop
+ * can watch; a blocked way out; the machine's calendar; a
+ * system that knows which addresses are its own, and that forgets a descriptor when it is closed.
  */
-export type Need = 'ipv6' | 'dualStack' | 'threads' | 'cpu' | 'congestion' | 'unixTime' | 'ownAddresses';
+export type Need =
+  | 'ipv6'
+  | 'dualStack'
+  | 'threads'
+  | 'cpu'
+  | 'attach'
+  | 'congestion'
+  | 'unixTime'
+  | 'ownAddresses'
+  | 'reusedNumbers';
 
 /** `settle` for pollers that block: the thread sleeps in `wait`. */
 export async function settleByBlocking(poller: Poller, timeoutMicros: Micros): Promise<number> {

@@ -7,7 +7,8 @@ import { until, wakeTimes } from './poller-timeouts.ts';
 import type { WorkbenchTest } from './workbench.ts';
 import { numbered, SILENCE_MICROS, upTo } from './workbench.ts';
 
-export function attachTests(test: WorkbenchTest): void {
+export function attachTests(every: WorkbenchTest): void {
+  const test = every.attached;
   test('calls wake when a datagram arrives, and wait(0) says who', async (workbench) => {
     for (const mode of [0, EDGE]) {
       const { poller, socket, arrive } = await watched(workbench, READABLE | mode);
@@ -107,8 +108,8 @@ export function attachTests(test: WorkbenchTest): void {
   });
 
   // A connection whose peer spoke during the pause must not be timed out before it is heard.
-  test.needing(
-    ['cpu'],
+  every.needing(
+    ['cpu', 'attach'],
     'a deadline that passed while the process paused does not come before what arrived meanwhile',
     async (workbench) => {
       const { poller, arrive } = await watched(workbench, READABLE);

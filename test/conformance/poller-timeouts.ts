@@ -47,7 +47,7 @@ export function timeoutTests(test: WorkbenchTest): void {
     else expect(() => poller.wait(1)).toThrow();
   });
 
-  test('armed: wakes at the deadline, never early and never forgotten', async (workbench) => {
+  test.attached('armed: wakes at the deadline, never early and never forgotten', async (workbench) => {
     const poller = workbench.openPoller();
     const { clock } = workbench.sys;
     for (const timeout of TIMEOUTS_MICROS) {
@@ -62,7 +62,7 @@ export function timeoutTests(test: WorkbenchTest): void {
     }
   });
 
-  test('armed: a deadline that has passed wakes once and then is done with', async (workbench) => {
+  test.attached('armed: a deadline that has passed wakes once and then is done with', async (workbench) => {
     const poller = workbench.openPoller();
     await workbench.backend.elapse(2000);
     const wakes = wakeTimes(workbench, poller);
@@ -73,7 +73,7 @@ export function timeoutTests(test: WorkbenchTest): void {
     poller.detach();
   });
 
-  test('armed again for earlier: wakes at the earlier deadline', async (workbench) => {
+  test.attached('armed again for earlier: wakes at the earlier deadline', async (workbench) => {
     const poller = workbench.openPoller();
     const wakes = wakeTimes(workbench, poller);
     const now = workbench.sys.clock.now();
@@ -85,18 +85,21 @@ export function timeoutTests(test: WorkbenchTest): void {
     poller.detach();
   });
 
-  test('armed again for later: does not wake at the earlier deadline, and wakes at the later', async (workbench) => {
-    const poller = workbench.openPoller();
-    const wakes = wakeTimes(workbench, poller);
-    const now = workbench.sys.clock.now();
-    poller.arm(now + 5000);
-    poller.arm(now + 60_000);
-    await until(workbench, () => wakes.length > 0);
-    expect(wakes[0]).toBeGreaterThanOrEqual(now + 60_000);
-    poller.detach();
-  });
+  test.attached(
+    'armed again for later: does not wake at the earlier deadline, and wakes at the later',
+    async (workbench) => {
+      const poller = workbench.openPoller();
+      const wakes = wakeTimes(workbench, poller);
+      const now = workbench.sys.clock.now();
+      poller.arm(now + 5000);
+      poller.arm(now + 60_000);
+      await until(workbench, () => wakes.length > 0);
+      expect(wakes[0]).toBeGreaterThanOrEqual(now + 60_000);
+      poller.detach();
+    },
+  );
 
-  test('armed with NEVER: does not wake at the deadline that was taken back', async (workbench) => {
+  test.attached('armed with NEVER: does not wake at the deadline that was taken back', async (workbench) => {
     const poller = workbench.openPoller();
     const wakes = wakeTimes(workbench, poller);
     poller.arm(workbench.sys.clock.now() + 5000);
@@ -106,7 +109,7 @@ export function timeoutTests(test: WorkbenchTest): void {
     poller.detach();
   });
 
-  test('armed in its own wake-up, over and over: ten deadlines, each kept', async (workbench) => {
+  test.attached('armed in its own wake-up, over and over: ten deadlines, each kept', async (workbench) => {
     const poller = workbench.openPoller();
     const { clock } = workbench.sys;
     let deadline = clock.now() + 1700;
@@ -124,7 +127,7 @@ export function timeoutTests(test: WorkbenchTest): void {
     poller.detach();
   });
 
-  test('a deadline armed before attach is kept after it', async (workbench) => {
+  test.attached('a deadline armed before attach is kept after it', async (workbench) => {
     const poller = workbench.openPoller();
     const deadline = workbench.sys.clock.now() + 8000;
     poller.arm(deadline);

@@ -118,6 +118,8 @@ export interface WorkbenchTest {
   (name: string, body: (workbench: Workbench) => Promise<void>): void;
   /** Skipped, with the reason in its name, where the factory says that something is missing. */
   needing(needs: readonly Need[], name: string, body: (workbench: Workbench) => Promise<void>): void;
+  /** Needs a poller that Node's loop can watch. */
+  attached(name: string, body: (workbench: Workbench) => Promise<void>): void;
   /** Skipped where `reason` is not null. */
   unless(reason: string | null, name: string, body: (workbench: Workbench) => Promise<void>): void;
 }
@@ -136,6 +138,7 @@ export function workbenchTest(factory: BackendFactory): WorkbenchTest {
   const reasonOf = (needs: readonly Need[]) => needs.map((need) => factory.missing[need]).find(Boolean) ?? null;
   const test: WorkbenchTest = (name, body) => declare(name, body, null);
   test.needing = (needs, name, body) => declare(name, body, reasonOf(needs));
+  test.attached = (name, body) => test.needing(['attach'], name, body);
   test.unless = (reason, name, body) => declare(name, body, reason);
   return test;
 }

@@ -25,7 +25,11 @@ const factory: BackendFactory = {
   ipv6: '::1',
   dualStack: '::',
   congest: congestByNarrowLink,
-  missing: missingOnThisMachine(),
+  missing: {
+    ...missingOnThisMachine(),
+    // Where the narrow loopback is: eight sends under way at once, and none of them arrives. One at a time does (iocp).
+    ...(process.platform === 'win32' ? { congestion: 'Wine 8 loses sends that Node has under way' } : {}),
+  },
 };
 
 describeSocketConformance('dgram', factory);

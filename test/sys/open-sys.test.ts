@@ -30,7 +30,7 @@ describe('openSys', () => {
   it('says which values TICKWIRE_SYS may have', () => {
     vi.stubEnv('TICKWIRE_SYS', 'windows95');
     expect(() => openSys()).toThrow(SysError);
-    expect(() => openSys()).toThrow('"windows95": it may be linux or dgram, or unset');
+    expect(() => openSys()).toThrow('"windows95": it may be linux, iocp, kqueue, dgram, or unset');
   });
 
   it.skipIf(unbuilt !== '')(`falls back to node:dgram where koffi cannot load, and goes on${unbuilt}`, () => {

@@ -1,5 +1,5 @@
 /**
- * The part of vitest that the suites use: describe, it, skipIf, each, and vitest's own `expect`. One test after another;
+ * The part of vitest that the suites use: describe, it, test, skip, skipIf, each, and vitest's own `expect`. One test after another;
  * a line for each that fails or is skipped. Writes with writeSync: a Windows Node under Wine cannot write to pipes.
  */
 
@@ -47,6 +47,12 @@ it.skipIf = (condition) => (name, body) => {
   it(name, body);
   tests.at(-1).skipped = Boolean(condition);
 };
+
+describe.skipIf = (condition) => (name, body) => {
+  if (!condition) describe(name, body);
+};
+describe.skip = () => {};
+export const test = it;
 
 /** Runs what was declared and returns the exit code. */
 export async function runAll() {

@@ -7,10 +7,13 @@ import { describe, expect, test } from 'vitest';
 import { Runtime } from '../../../engine/executor/runtime.ts';
 import type { TaskBody } from '../../../engine/executor/task.ts';
 import { ADDRESS_BYTES, addressOf, type DatagramSocket, NEVER, READABLE, type Sys } from '../../../sys/api.ts';
+import { library } from '../../../sys/ffi/library.ts';
 import { type Backend, openSys } from '../../../sys/index.ts';
 
-const onLinux = process.platform === 'linux' && openSys().capabilities.backend === 'linux';
-const unlessLinux = onLinux ? '' : ' (skipped: needs the Linux backend)';
+/** The backend here that can block; null where there is only Node's loop. */
+const blocking: Backend | null =
+  library() === null ? null : process.platform === 'linux' ? 'linux' : process.platform === 'win32' ? 'iocp' : null;
+const unlessBlocking = blocking !== null ? '' : ' (skipped: no backend here can block)';
 
 interface Bench {
   readonly sys: Sys;
@@ -111,7 +114,7 @@ function burn(micros: number): void {
   while (process.hrtime.bigint() < end);
 }
 
-const backends: Backend[] = onLinux ? ['linux', 'dgram'] : ['dgram'];
+const backends: Backend[] = blocking !== null ? [blocking, 'dgram'] : ['dgram'];
 
 describe.each(backends)('attached, over %s', (backend) => {
   test('echoes every datagram beside a busy http server, and http, timers, files and promises go on', async () => {
@@ -219,9 +222,9 @@ describe.each(backends)('attached, over %s', (backend) => {
   });
 });
 
-describe.skipIf(!onLinux)(`owning the thread${unlessLinux}`, () => {
+describe.skipIf(blocking === null)(`owning the thread${unlessBlocking}`, () => {
   test('echoes, ticks and settles promises until it is stopped', async () => {
-    const at = bench('linux');
+    const at = bench(blocking!);
     try {
       const socket = await at.open();
       const client = await at.open();
@@ -243,7 +246,7 @@ describe.skipIf(!onLinux)(`owning the thread${unlessLinux}`, () => {
   });
 
   test('spins without missing a datagram or a deadline', async () => {
-    const at = bench('linux');
+    const at = bench(blocking!);
     try {
       const socket = await at.open();
       const client = await at.open();
@@ -257,7 +260,7 @@ describe.skipIf(!onLinux)(`owning the thread${unlessLinux}`, () => {
   });
 
   test('lets timers, files and http of Node through again and again', async () => {
-    const at = bench('linux');
+    const at = bench(blocking!);
     try {
       let fired = 0;
       setTimeout(() => fired++, 1);
@@ -273,7 +276,7 @@ describe.skipIf(!onLinux)(`owning the thread${unlessLinux}`, () => {
   });
 
   test('costs next to nothing while nothing happens', async () => {
-    const at = bench('linux');
+    const at = bench(blocking!);
     try {
       const start = at.runtime.now;
       const before = process.cpuUsage();

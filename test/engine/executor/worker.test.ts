@@ -2,12 +2,17 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import type { startWorker as StartWorker, StartWorkerOptions } from '../../../engine/executor/worker.ts';
 
-const dist = new URL('../../../dist/', import.meta.url);
-const built = existsSync(new URL('engine/executor/worker-entry.js', dist));
+/** Beside the sources, or around us where this file itself is built. */
+const dist = ['../../../dist/', '../../../']
+  .map((path) => new URL(path, import.meta.url))
+  .find((url) => existsSync(new URL('engine/executor/worker-entry.js', url)))!;
+const built = dist !== undefined;
+/** A Windows Node under Wine cannot write to pipes. */
+const pipes = !(process.platform === 'win32' && process.env.WINEPREFIX);
 const unless = built ? '' : ' (skipped: dist/ is missing, run `npm run build`)';
 
 const fixture = (name: string): URL => new URL(`test/engine/executor/fixtures/${name}.js`, dist);
@@ -26,12 +31,12 @@ async function reaches(words: Int32Array, word: number, atLeast: number): Promis
 
 function runProgram(name: string): Promise<{ code: number | null; signal: string | null; stdout: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [fixture(name).pathname], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+    const child = spawn(process.execPath, [fileURLToPath(fixture(name))], {
+      stdio: ['ignore', pipes ? 'pipe' : 'ignore', pipes ? 'inherit' : 'ignore'],
       timeout: 20_000,
     });
     let stdout = '';
-    child.stdout.on('data', (bytes) => {
+    child.stdout?.on('data', (bytes) => {
       stdout += bytes;
     });
     child.on('error', reject);
@@ -68,12 +73,12 @@ describe.skipIf(!built)(`a worker${unless}`, () => {
   });
 
   test('is refused when its boot module cannot be loaded', async () => {
-    await expect(start({ bootUrl: pathToFileURL('/nowhere/boot.js') })).rejects.toThrow('/nowhere/boot.js');
+    await expect(start({ bootUrl: pathToFileURL('/nowhere/boot.js') })).rejects.toThrow(/nowhere.boot\.js/);
   });
 
   test('that blocks in the kernel does not keep process.exit() waiting, and its console.log comes through', async () => {
     const { code, signal, stdout } = await runProgram('exit-with-worker');
     expect({ code, signal }).toEqual({ code: 7, signal: null });
-    expect(stdout).toBe('line one\nline two\n');
+    if (pipes) expect(stdout).toBe('line one\nline two\n');
   });
 });
