@@ -9,17 +9,10 @@
 import { type Micros, NEVER } from '../../sys/api.ts';
 import { assert } from './assert.ts';
 import { LEVEL_SLOTS, SLOT_BITS, SlotBits } from './slot-bits.ts';
+import { generationOf, INDEXES_MAX, indexOf, nextGeneration, timerId } from './timer-id.ts';
 
 /** Resolution. Half of what the kernel itself is late (30 to 40 us measured), and a power of two, so division is exact. */
 export const TICK_MICROS: Micros = 16;
-
-/** Timers of one wheel: bits of the index in an id. */
-const INDEX_BITS = 20;
-const INDEX_MASK = (1 << INDEX_BITS) - 1;
-/** The rest of a non-negative 31-bit id tells two users of one place apart. */
-const GENERATION_MASK = (1 << (31 - INDEX_BITS)) - 1;
-/** What `insert` never returns: for a field that says "no timer". */
-export const NO_TIMER = -1;
 
 // 16 ms, 17 s and 5 hours: a round trip is dealt out once at most, a connection's timeout too (four levels of 256 slots would
 // deal twice, a third of what expiring costs).
@@ -33,8 +26,8 @@ const LOW_MASK = EPOCH_TICKS - 1;
 const OVERFLOW = LEVELS * SLOTS; // in a later epoch
 const DUE = OVERFLOW + 1; // already past when inserted: for the next advance()
 const FIRING = OVERFLOW + 2; // being handed out now
-const HEADS = OVERFLOW + 3; // how many there are: timers follow, from this index on
-export const TIMERS_MAX: number = (1 << INDEX_BITS) - HEADS;
+export const HEADS: number = OVERFLOW + 3; // how many there are: timers follow, from this index on
+export const TIMERS_MAX: number = INDEXES_MAX - HEADS;
 
 /** Takes an expired timer: what was inserted with it, and the id that it had. */
 export type OnExpire = (payload: number, id: number) => void;
@@ -64,8 +57,11 @@ export class TimerWheel {
   /** Lowest `tickLow` ever put into a slot since it was empty: where levels 1 and 2 must be looked at next. */
   private readonly earliest = new Int32Array(LEVELS * SLOTS);
 
-  /** @param now where the wheel starts @param capacity timers to hold before the columns grow */
-  constructor(now: Micros, capacity: number = 64) {
+  /**
+   * @param now where the wheel starts @param capacity timers to hold before the columns grow
+   * @param adopted places, the first ones, that are to be adopted before anything is inserted
+   */
+  constructor(now: Micros, capacity: number = 64, adopted: number = 0) {
     const ticks = Math.floor(now / TICK_MICROS);
     this.currentLow = ticks & LOW_MASK;
     this.currentHigh = (ticks / EPOCH_TICKS) | 0;
@@ -80,7 +76,22 @@ export class TimerWheel {
       this.next[head] = head;
       this.previous[head] = head;
     }
-    this.addFree(HEADS, HEADS + capacity);
+    this.addFree(HEADS + adopted, HEADS + capacity);
+  }
+
+  /** A place that was used before, elsewhere, is free. */
+  adoptFree(place: number, generation: number): void {
+    this.generation[place] = generation;
+    this.free[this.freeCount++] = HEADS + place;
+  }
+
+  /** A timer that was armed before, elsewhere, is one of this wheel, under the same id. It counts as inserted now. */
+  adopt(place: number, generation: number, deadline: Micros, payload: number): void {
+    this.generation[place] = generation;
+    this.payload[place] = payload;
+    this.count++;
+    this.setTick(HEADS + place, deadline);
+    this.place(HEADS + place);
   }
 
   /**
@@ -95,13 +106,13 @@ export class TimerWheel {
     this.count++;
     this.setTick(index, deadline);
     this.place(index);
-    return ((this.generation[index - HEADS] as number) << INDEX_BITS) | index;
+    return timerId(index, this.generation[index - HEADS] as number);
   }
 
   /** Disarms. False when it has expired or was cancelled before: then nothing happens. */
   cancel(id: number): boolean {
     if (!this.armed(id)) return false;
-    const index = id & INDEX_MASK;
+    const index = indexOf(id);
     this.unlink(index);
     this.release(index);
     return true;
@@ -111,7 +122,7 @@ export class TimerWheel {
   rearm(id: number, deadline: Micros): void {
     assert(this.armed(id), 'rearm of a timer that has expired');
     assert(deadline < NEVER, 'a timer without a deadline');
-    const index = id & INDEX_MASK;
+    const index = indexOf(id);
     this.unlink(index);
     this.setTick(index, deadline);
     this.place(index);
@@ -119,7 +130,7 @@ export class TimerWheel {
 
   /** Whether `id` waits for its deadline. An id is told from a later one in its place for 2,048 uses of that place. */
   armed(id: number): boolean {
-    return id >= 0 && this.generation[(id & INDEX_MASK) - HEADS] === id >>> INDEX_BITS;
+    return id >= 0 && this.generation[indexOf(id) - HEADS] === generationOf(id);
   }
 
   /**
@@ -262,7 +273,7 @@ export class TimerWheel {
 
   /** Gives the place of an unlinked timer back, so that the callback may use it, and calls. */
   private expire(index: number, onExpire: OnExpire): void {
-    const id = ((this.generation[index - HEADS] as number) << INDEX_BITS) | index;
+    const id = timerId(index, this.generation[index - HEADS] as number);
     this.release(index);
     onExpire(this.payload[index - HEADS] as number, id);
   }
@@ -346,7 +357,7 @@ export class TimerWheel {
   }
 
   private release(index: number): void {
-    this.generation[index - HEADS] = ((this.generation[index - HEADS] as number) + 1) & GENERATION_MASK;
+    this.generation[index - HEADS] = nextGeneration(this.generation[index - HEADS] as number);
     this.free[this.freeCount++] = index;
     this.count--;
   }

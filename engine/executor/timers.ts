@@ -1,7 +1,8 @@
-/** Timers: the wheel and who is told when a timer expires. `Alarm` is one reusable timer, `Sleep` one to `yield*` on. */
+/** Timers: their queue and who is told when a timer expires. `Alarm` is one reusable timer, `Sleep` one to `yield*` on. */
 
 import { type Micros, NEVER } from '../../sys/api.ts';
-import { NO_TIMER, TimerWheel } from './timer-wheel.ts';
+import { NO_TIMER } from './timer-id.ts';
+import { TimerQueue } from './timer-queue.ts';
 import type { Waitable, Waker, Yieldable } from './waker.ts';
 
 /** Told when an alarm goes off. It must only wake or note something: tasks run later in the turn. */
@@ -11,24 +12,24 @@ export interface AlarmTarget {
 
 /** All timers of one runtime. */
 export class Timers {
-  readonly wheel: TimerWheel;
+  readonly queue: TimerQueue;
   /** Called after a timer was set from outside a turn; null while nobody must be told. */
   onOutsideSet: (() => void) | null = null;
   private readonly targets: (AlarmTarget | null)[] = [];
   private readonly freeSlots: number[] = [];
 
   constructor(now: Micros) {
-    this.wheel = new TimerWheel(now);
+    this.queue = new TimerQueue(now);
   }
 
   /** Lets every alarm due at `now` go off; returns how many did. */
   advance(now: Micros): number {
-    return this.wheel.advance(now, this.onExpire);
+    return this.queue.advance(now, this.onExpire);
   }
 
   /** When `advance()` must be called next, or NEVER. */
   nextDeadline(): Micros {
-    return this.wheel.nextDeadline();
+    return this.queue.nextDeadline();
   }
 
   /** A place in the table of targets: the payload of the target's timers. Given back with `releaseSlot`. */
@@ -61,24 +62,24 @@ export class Alarm {
   }
 
   get armed(): boolean {
-    return this.timers.wheel.armed(this.id);
+    return this.timers.queue.armed(this.id);
   }
 
   /** Goes off at `deadline`, in place of when it was set to before; NEVER clears. Free of cost when nothing changes. */
   set(deadline: Micros): void {
-    const wheel = this.timers.wheel;
-    if (wheel.armed(this.id)) {
+    const queue = this.timers.queue;
+    if (queue.armed(this.id)) {
       if (deadline === this.deadline) return;
-      if (deadline >= NEVER) wheel.cancel(this.id);
-      else wheel.rearm(this.id, deadline);
+      if (deadline >= NEVER) queue.cancel(this.id);
+      else queue.rearm(this.id, deadline);
     } else if (deadline >= NEVER) return;
-    else this.id = wheel.insert(deadline, this.slot);
+    else this.id = queue.insert(deadline, this.slot);
     this.deadline = deadline;
     if (this.timers.onOutsideSet !== null) this.timers.onOutsideSet();
   }
 
   clear(): void {
-    this.timers.wheel.cancel(this.id);
+    this.timers.queue.cancel(this.id);
     this.id = NO_TIMER;
   }
 
@@ -125,7 +126,7 @@ export class Sleep implements Waitable, Yieldable<void>, Iterator<Waitable, void
     if (this.slot >= 0) return;
     if (this.deadline >= NEVER) return;
     this.slot = this.timers.claimSlot(this);
-    this.timer = this.timers.wheel.insert(this.deadline, this.slot);
+    this.timer = this.timers.queue.insert(this.deadline, this.slot);
     if (this.timers.onOutsideSet !== null) this.timers.onOutsideSet();
   }
 
@@ -154,7 +155,7 @@ export class Sleep implements Waitable, Yieldable<void>, Iterator<Waitable, void
   private drop(): void {
     this.waiter = null;
     if (this.slot < 0) return;
-    this.timers.wheel.cancel(this.timer);
+    this.timers.queue.cancel(this.timer);
     this.timers.releaseSlot(this.slot);
     this.slot = -1;
     this.timer = NO_TIMER;

@@ -10,6 +10,7 @@
 import type { MessageTap, TappedChannel } from '../../engine/message-tap.ts';
 import type { Micros } from '../../sys/api.ts';
 import { LatencyHistogram, millisOf } from '../world/latency-histogram.ts';
+import { SentMessages, type StreamTally } from './sent-messages.ts';
 
 /** Who sent it. */
 export type Side = 'server' | 'clients';
@@ -88,10 +89,11 @@ const IN_TURN: readonly string[] = ['reliableOrdered', 'reliableUnordered', 'tic
  * found again seconds later, when the player does the same once more.
  */
 const NEVER_BACK: readonly string[] = ['reliableOrdered', 'tickInput', 'unreliableSequenced', 'reliableSequenced'];
-/** The last messages of one stream that may still arrive; what is older has been lost, or counts as that. */
-const RECENT = 1_024;
-/** And so is what may be lost and has not come by then. */
-const LOST_AFTER_MICROS: Micros = 5_000_000;
+/**
+ * So much longer than the longest time under way a stream remembers what has come: the report asks for what was sent up to a tick
+ * longer ago than the median, and the slowest games have two ticks a second.
+ */
+const LOOK_BACK_MICROS: Micros = 500_000;
 /** Latencies are exact below 8 ms and within 1/4,096 above. */
 const LATENCY_SUB_BITS = 12;
 
@@ -167,18 +169,18 @@ export class MessageLatencies {
 /** The streams of one connection: by direction, and by name of the channel. */
 class ConnectionMessages {
   readonly #tallyOf: (from: Side, channel: TappedChannel) => Tally;
-  readonly #streams: Readonly<Record<Side, Map<string, Stream>>> = { server: new Map(), clients: new Map() };
+  readonly #streams: Readonly<Record<Side, Map<string, SentMessages>>> = { server: new Map(), clients: new Map() };
 
   constructor(tallyOf: (from: Side, channel: TappedChannel) => Tally) {
     this.#tallyOf = tallyOf;
   }
 
-  stream(from: Side, channel: TappedChannel): Stream {
+  stream(from: Side, channel: TappedChannel): SentMessages {
     const streams = this.#streams[from];
     const known = streams.get(channel.name);
     if (known !== undefined) return known;
     const tally = this.#tallyOf(from, channel);
-    const made = new Stream(tally);
+    const made = new SentMessages(tally);
     tally.streams.push(made);
     streams.set(channel.name, made);
     return made;
@@ -190,7 +192,7 @@ class ConnectionMessages {
 }
 
 /** One channel in one direction. */
-class Tally {
+class Tally implements StreamTally {
   queued = 0;
   arrived = 0;
   arrivedBytes = 0;
@@ -198,8 +200,9 @@ class Tally {
   /** Of equal messages the oldest arrives first. */
   readonly inTurn: boolean;
   readonly neverBack: boolean;
+  lookBackMicros: Micros;
   /** One a connection. */
-  readonly streams: Stream[] = [];
+  readonly streams: SentMessages[] = [];
   readonly #from: Side;
   readonly #channel: TappedChannel;
   readonly #deadlineMicros: Micros;
@@ -210,6 +213,7 @@ class Tally {
     this.#channel = channel;
     this.#deadlineMicros = deadlineMicros;
     this.#flow = flow;
+    this.lookBackMicros = Math.max(deadlineMicros, LOOK_BACK_MICROS);
     this.inTurn = IN_TURN.includes(channel.kind);
     this.neverBack = NEVER_BACK.includes(channel.kind);
   }
@@ -222,6 +226,7 @@ class Tally {
 
   time(micros: Micros): void {
     this.latencies.add(micros);
+    if (micros + LOOK_BACK_MICROS > this.lookBackMicros) this.lookBackMicros = micros + LOOK_BACK_MICROS;
     const flow = this.#flow;
     flow.timed++;
     if (micros > this.#deadlineMicros) flow.late++;
@@ -266,69 +271,6 @@ class Tally {
     const due = this.queued - (this.arrived - this.latencies.count) - sentLately;
     const inTime = this.latencies.countUpTo(limit) - cameAtOnce;
     return due <= 0 ? null : Math.max(0, Math.round((1 - inTime / due) * 1e6) / 1e6);
-  }
-}
-
-/** The last messages of a connection, a channel and a direction: a ring by number. */
-class Stream {
-  readonly #tally: Tally;
-  readonly #hashes: Int32Array = new Int32Array(RECENT);
-  readonly #times: Float64Array = new Float64Array(RECENT);
-  /** 1: may still arrive. */
-  readonly #open: Uint8Array = new Uint8Array(RECENT);
-  #next = 0;
-  /** The lowest number that may still arrive. */
-  #oldest = 0;
-
-  constructor(tally: Tally) {
-    this.#tally = tally;
-  }
-
-  queued(hash: number, now: Micros): void {
-    const slot = this.#next++ & (RECENT - 1);
-    if (this.#next - this.#oldest > RECENT) this.#oldest++;
-    if (!this.#tally.inTurn) this.#forgetBefore(now - LOST_AFTER_MICROS);
-    this.#hashes[slot] = hash;
-    this.#times[slot] = now;
-    this.#open[slot] = 1;
-    this.#tally.queued++;
-  }
-
-  arrived(hash: number, lengthBytes: number, now: Micros): void {
-    this.#tally.countArrival(lengthBytes);
-    let [found, foundNumber, count] = [-1, -1, 0];
-    for (let number = this.#oldest; number < this.#next; number++) {
-      const slot = number & (RECENT - 1);
-      if (this.#open[slot] === 0 || this.#hashes[slot] !== hash) continue;
-      if (count++ === 0) [found, foundNumber] = [slot, number];
-      if (count === 2 || this.#tally.inTurn) break;
-    }
-    if (count !== 1) return; // unknown, or one of several
-    this.#tally.time(now - this.#times[found]!);
-    this.#open[found] = 0;
-    if (this.#tally.neverBack) this.#oldest = foundNumber + 1;
-    while (this.#oldest < this.#next && this.#open[this.#oldest & (RECENT - 1)] === 0) this.#oldest++;
-  }
-
-  /** Nothing of what was sent so far will come. */
-  forget(): void {
-    this.#oldest = this.#next;
-  }
-
-  /** Of the messages sent after `time`, all that are still known, or those that have come. */
-  sentAfter(time: Micros, onlyCome: boolean): number {
-    let count = 0;
-    for (let number = this.#next - 1; number >= 0 && number >= this.#next - RECENT; number--) {
-      const slot = number & (RECENT - 1);
-      if (this.#times[slot]! <= time) break;
-      if (!onlyCome || this.#open[slot] === 0) count++;
-    }
-    return count;
-  }
-
-  /** What was sent before `time` and has not come is lost: it is not looked at any more. */
-  #forgetBefore(time: Micros): void {
-    while (this.#oldest < this.#next && this.#times[this.#oldest & (RECENT - 1)]! < time) this.#oldest++;
   }
 }
 

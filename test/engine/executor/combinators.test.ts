@@ -193,11 +193,11 @@ describe('timeout', () => {
     const future = new Future<number>();
     const task = at.runtime.spawn(timeout(at.runtime, at.clock.now() + 1_000, following(at, future, 'body')));
     settle(at);
-    expect(at.runtime.timers.wheel.count).toBe(1);
+    expect(at.runtime.timers.queue.count).toBe(1);
     future.complete(3);
     settle(at);
     expect(task.done.take()).toBe(3);
-    expect(at.runtime.timers.wheel.count).toBe(0);
+    expect(at.runtime.timers.queue.count).toBe(0);
   });
 
   test('cancels the body at the deadline, not before', () => {

@@ -115,13 +115,13 @@ describe('registration', () => {
     at.runtime.spawn(listening(at, () => (at.seen.length < 3 ? at.clock.now() + 10_000 : NEVER)));
     for (let i = 0; i < 3; i++) {
       at.runtime.turn();
-      expect(at.runtime.timers.wheel.count).toBe(1);
+      expect(at.runtime.timers.queue.count).toBe(1);
       at.clock.micros += 100;
       at.poller.signal(at.source, READABLE);
     }
     at.runtime.turn();
     expect(at.seen).toEqual([READABLE, READABLE, READABLE]);
-    expect(at.runtime.timers.wheel.count).toBe(0);
+    expect(at.runtime.timers.queue.count).toBe(0);
   });
 
   test('ends a wait from outside with WOKEN, also when the call came before the wait', () => {
@@ -155,7 +155,7 @@ describe('registration', () => {
     at.registration.close();
     at.registration.close();
     expect(at.poller.interestOf(at.source)).toBe(0);
-    expect(at.runtime.timers.wheel.count).toBe(0);
+    expect(at.runtime.timers.queue.count).toBe(0);
     const other: Pollable = { pollHandle: 4 };
     const successor = at.runtime.reactor.register(other);
     expect(successor.key).toBe(at.registration.key);

@@ -1,7 +1,8 @@
-/** The timer wheel against a sorted list: never early, at most a tick late, in order, over days and across its own edges. */
+/** The timer wheel, and the queue that becomes one, against a sorted list: never early, at most a tick late, in order, over days and across its own edges. */
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ROW_TIMERS_MAX, TimerQueue } from '../../../engine/executor/timer-queue.ts';
 import { TICK_MICROS, TIMERS_MAX, TimerWheel } from '../../../engine/executor/timer-wheel.ts';
 import { NEVER } from '../../../sys/api.ts';
 
@@ -12,7 +13,15 @@ interface Expiry {
   readonly at: number;
 }
 
-function collect(wheel: TimerWheel, now: number): number[] {
+type Timers = TimerWheel | TimerQueue;
+type MakeTimers = (now: number, capacity?: number) => Timers;
+
+const KINDS: readonly [name: string, make: MakeTimers][] = [
+  ['wheel', (now, capacity) => new TimerWheel(now, capacity)],
+  ['queue', (now) => new TimerQueue(now)],
+];
+
+function collect(wheel: Timers, now: number): number[] {
   const out: number[] = [];
   wheel.advance(now, (payload) => out.push(payload));
   return out;
@@ -61,14 +70,14 @@ const command = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('advance' as const), by: distance, which: fc.nat(99) }) },
 );
 
-describe('timer wheel', () => {
+describe.each(KINDS)('timer %s', (_, make) => {
   test('does what a sorted list does, whatever is inserted, cancelled, re-armed and however time goes on', () => {
     const start = fc.oneof(fc.nat(), fc.constantFrom(EPOCH_MICROS - 5_000, 2 ** 20 * TICK_MICROS - 3_000, 2 ** 50));
     fc.assert(
       fc.property(start, fc.array(command, { maxLength: 60 }), (startAt, commands) => {
         let now = startAt;
         let payloads = 0;
-        const wheel = new TimerWheel(now, 4);
+        const wheel = make(now, 4);
         const list = new SortedList(now);
         const ids = new Map<number, number>();
         const pick = (which: number): number | undefined => [...ids.keys()][which % Math.max(1, ids.size)];
@@ -114,7 +123,7 @@ describe('timer wheel', () => {
   });
 
   test('expires a timer never before its deadline and at most one tick after it', () => {
-    const wheel = new TimerWheel(0);
+    const wheel = make(0);
     const seen: Expiry[] = [];
     const deadlines = [1, 15, 16, 17, 4_095, 4_096, 4_097, 70_001, 1_048_577, 9_999_999];
     deadlines.forEach((deadline, i) => {
@@ -133,7 +142,7 @@ describe('timer wheel', () => {
     fc.assert(
       fc.property(fc.nat(), distance, (now, by) => {
         fc.pre(by > TICK_MICROS && now + by < EPOCH_MICROS);
-        const wheel = new TimerWheel(now);
+        const wheel = make(now);
         wheel.insert(now + by, 0);
         expect(wheel.nextDeadline()).toBe(Math.ceil((now + by) / TICK_MICROS) * TICK_MICROS);
       }),
@@ -141,7 +150,7 @@ describe('timer wheel', () => {
   });
 
   test('stays exact when its only timer is moved again and again, as a loop does every turn', () => {
-    const wheel = new TimerWheel(0);
+    const wheel = make(0);
     const id = wheel.insert(20_000, 1);
     for (let now = 0; now < 1_000_000; now += 777) {
       wheel.rearm(id, now + 16_667);
@@ -151,7 +160,7 @@ describe('timer wheel', () => {
   });
 
   test('does not expire what a callback cancels in the same tick', () => {
-    const wheel = new TimerWheel(0);
+    const wheel = make(0);
     const ids = [0, 1, 2, 3].map((payload) => wheel.insert(100, payload));
     const seen: number[] = [];
     wheel.advance(200, (payload) => {
@@ -167,7 +176,7 @@ describe('timer wheel', () => {
   });
 
   test('keeps for the next advance what a callback inserts for a time already past', () => {
-    const wheel = new TimerWheel(0);
+    const wheel = make(0);
     wheel.insert(100, 0);
     wheel.insert(5_000, 1);
     const seen: number[] = [];
@@ -183,7 +192,7 @@ describe('timer wheel', () => {
   });
 
   test('expires in the same advance what a callback inserts for a time between now and the end of the advance', () => {
-    const wheel = new TimerWheel(0);
+    const wheel = make(0);
     wheel.insert(100, 0);
     const seen: number[] = [];
     wheel.advance(100_000, (payload) => {
@@ -194,7 +203,7 @@ describe('timer wheel', () => {
   });
 
   test('refuses the id of an expired timer even when its place is used again', () => {
-    const wheel = new TimerWheel(0, 1);
+    const wheel = make(0, 1);
     const first = wheel.insert(10, 0);
     expect(collect(wheel, 100)).toEqual([0]);
     const second = wheel.insert(1_000, 1);
@@ -205,7 +214,7 @@ describe('timer wheel', () => {
   });
 
   test('refuses advance inside a callback, and goes on afterwards', () => {
-    const wheel = new TimerWheel(0);
+    const wheel = make(0);
     wheel.insert(10, 0);
     wheel.insert(10, 1);
     expect(() => wheel.advance(100, () => wheel.advance(200, () => {}))).toThrow('advance() inside onExpire');
@@ -213,7 +222,7 @@ describe('timer wheel', () => {
   });
 
   test('does nothing when time stands still or goes back', () => {
-    const wheel = new TimerWheel(1_000_000);
+    const wheel = make(1_000_000);
     wheel.insert(1_000_100, 0);
     expect(collect(wheel, 1_000_000)).toEqual([]);
     expect(collect(wheel, 500)).toEqual([]);
@@ -221,7 +230,7 @@ describe('timer wheel', () => {
   });
 
   test('grows from one timer to 100,000, and says when a million are too many', () => {
-    const wheel = new TimerWheel(0, 1);
+    const wheel = make(0, 1);
     for (let i = 0; i < 100_000; i++) wheel.insert(1 + ((i * 7_919) % 1_000_000), i);
     let last = 0;
     let inOrder = true;
@@ -234,5 +243,34 @@ describe('timer wheel', () => {
     expect(inOrder).toBe(true);
     for (let i = 0; i < TIMERS_MAX; i++) wheel.insert(2_000_000, i);
     expect(() => wheel.insert(2_000_000, 0)).toThrow('a million timers');
+  });
+});
+
+describe('a timer queue that has become a wheel', () => {
+  test('knows the ids of before, and refuses those of timers that had expired', () => {
+    const queue = new TimerQueue(0);
+    const gone = queue.insert(10, 0);
+    expect(collect(queue, 100)).toEqual([0]);
+    const ids = Array.from({ length: ROW_TIMERS_MAX + 1 }, (_, i) => queue.insert(1_000_000 - i * 20_000, i + 1));
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(queue.cancel(gone)).toBe(false);
+    expect(queue.cancel(ids[3] as number)).toBe(true);
+    queue.rearm(ids[0] as number, 200);
+    expect(collect(queue, 300)).toEqual([1]);
+    expect(collect(queue, 1_000_000)).toEqual(Array.from({ length: 16 }, (_, i) => 17 - i).filter((i) => i !== 4));
+    const again = Array.from({ length: 40 }, (_, i) => queue.insert(2_000_000, i));
+    expect(new Set([...ids, ...again]).size).toBe(ids.length + again.length);
+  });
+
+  test('was a row as long as a callback inserted into it, and expires those all the same', () => {
+    const queue = new TimerQueue(0);
+    queue.insert(10, 0);
+    queue.advance(100, () => {
+      for (let i = 1; i <= 100; i++) queue.insert(i % 2 === 0 ? 5 : 1_000, i);
+    });
+    expect(queue.count).toBe(100);
+    queue.insert(1_000, 101);
+    expect(collect(queue, 200)).toEqual(Array.from({ length: 50 }, (_, i) => (i + 1) * 2));
+    expect(collect(queue, 1_008)).toEqual(Array.from({ length: 51 }, (_, i) => i * 2 + 1));
   });
 });

@@ -53,6 +53,18 @@ describe('the latencies of messages', () => {
     expect(messages.report()[0]).toMatchObject({ queued: 1_025, arrived: 1, latencyMs: { p50: null } });
   });
 
+  it('are known however long the stream has been silent', () => {
+    let now = 0;
+    const sequenced = { number: 2, name: 'pose', kind: 'unreliableSequenced' };
+    const messages = new MessageLatencies(() => now);
+    const [server, client] = [messages.server(), messages.client(1n)];
+    for (now = 0; now <= 60_000_000; now += 10_000_000) {
+      server.queued(1n, sequenced, HELLO, 0, 3);
+      client.arrived(null, sequenced, HELLO, 0, 3);
+    }
+    expect(messages.report()[0]).toMatchObject({ queued: 7, arrived: 7, untimed: 0 });
+  });
+
   it('are not those of an earlier connection, whose messages do not come any more', () => {
     let now = 0;
     const messages = new MessageLatencies(() => now);
