@@ -25,7 +25,8 @@ const GRANT = `sudo setcap cap_net_raw,cap_net_admin,cap_bpf+ep ${process.execPa
 const REMEDIES: Readonly<Record<string, (subject: string) => string>> = {
   EPERM: () =>
     `AF_XDP needs the rights CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF: \`${GRANT}\`, or choose the backend linux`,
-  EACCES: () => 'the program was refused by the verifier, whose log follows; this is a bug of ours, or a kernel before 5.9',
+  EACCES: () =>
+    'the program was refused by the verifier, whose log follows; this is a bug of ours, or a kernel before 5.9',
   'bpf(LINK_CREATE) EBUSY': (subject) =>
     `${subject} has an XDP program already (\`ip link show dev ${subject}\`): stop what put it there, or \`sudo ip link set dev ${subject} xdp off\`; one process can use an interface this way`,
   'bpf(LINK_CREATE) EINVAL': (subject) =>
@@ -58,6 +59,7 @@ function memlock(): string {
  */
 export function xdpError(code: string, step: XdpStep, subject = '', detail = ''): SysError {
   const remedy = REMEDIES[`${step} ${code}`] ?? REMEDIES[code];
-  const text = remedy === undefined ? remedyFor(code, subject) : `${subject === '' ? '' : `${subject}: `}${remedy(subject)}`;
+  const text =
+    remedy === undefined ? remedyFor(code, subject) : `${subject === '' ? '' : `${subject}: `}${remedy(subject)}`;
   return new SysError(code, step, detail === '' ? text : `${text}\n${detail}`);
 }

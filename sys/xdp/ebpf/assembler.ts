@@ -259,7 +259,8 @@ export class Assembler {
   }
 
   private offset(offset: number): number {
-    if (!Number.isInteger(offset) || offset < -32_768 || offset > 32_767) this.fail(`the offset ${offset} has not 16 bits`);
+    if (!Number.isInteger(offset) || offset < -32_768 || offset > 32_767)
+      this.fail(`the offset ${offset} has not 16 bits`);
     return offset;
   }
 
@@ -274,7 +275,8 @@ export class Assembler {
   private inFrame(width: Width, base: Register, offset: number): void {
     if (base !== 'r10') return;
     const bytes = { b: 1, h: 2, w: 4, dw: 8 }[width];
-    if (offset < -STACK_BYTES || offset + bytes > 0) this.fail(`r10${offset} is outside of the frame's ${STACK_BYTES} bytes`);
+    if (offset < -STACK_BYTES || offset + bytes > 0)
+      this.fail(`r10${offset} is outside of the frame's ${STACK_BYTES} bytes`);
     if (offset % bytes !== 0) this.fail(`r10${offset} is not aligned to ${bytes} bytes`);
   }
 

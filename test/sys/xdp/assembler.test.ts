@@ -35,7 +35,11 @@ describe('the assembler', () => {
     ['exit', new Assembler().exit(), '9500000000000000'],
     ['swap r1, 16', new Assembler().swap('r1', 16), 'dc01000010000000'],
     ['map r1, 9', new Assembler().map('r1', 9), '18110000090000000000000000000000'],
-    ['mov64 of all ones but one', new Assembler().mov64('r1', 0xffff_ffff_ffff_fffen), '18010000feffffff00000000ffffffff'],
+    [
+      'mov64 of all ones but one',
+      new Assembler().mov64('r1', 0xffff_ffff_ffff_fffen),
+      '18010000feffffff00000000ffffffff',
+    ],
     ['mov64 of a number over 32 bits', new Assembler().mov64('r2', 2 ** 32), '18020000000000000000000001000000'],
     ['mov64 of a negative', new Assembler().mov64('r2', -1n), '18020000ffffffff00000000ffffffff'],
   ])('writes %s as RFC 9669 has it', (_name, assembler, bytes) => {
@@ -92,7 +96,7 @@ describe('the assembler', () => {
   });
 
   it('refuses registers that are none, and to write the frame pointer', () => {
-    for (const register of ['r11', 'r-1', 'x1', 'r01', ''] as Register[]) {
+    for (const register of ['r11', 'r-1', 'x1', 'r01', ''] as string[] as Register[]) {
       expect(refused(() => new Assembler().mov(register, 1))).toContain('is no register');
       expect(refused(() => new Assembler().load('w', 'r1', register, 0))).toContain('is no register');
     }
