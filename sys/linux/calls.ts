@@ -11,6 +11,8 @@ export interface LinuxCalls {
   getsockopt(fd: number, level: number, option: number, value: number, bytes: number): number;
   recvmmsg(fd: number, messages: number, count: number, flags: number, timeout: number): number;
   sendmmsg(fd: number, messages: number, count: number, flags: number): number;
+  send(fd: number, bytes: number, count: number, flags: number): number;
+  recv(fd: number, bytes: number, count: number, flags: number): number;
   close(fd: number): number;
   write(fd: number, bytes: number, count: number): number;
   eventfd(initial: number, flags: number): number;
@@ -43,6 +45,8 @@ export function linuxCalls(): LinuxCalls {
     getsockopt: link('getsockopt', 'int', ['int', 'int', 'int', 'uintptr_t', 'uintptr_t']),
     recvmmsg: link('recvmmsg', 'int', ['int', 'uintptr_t', 'int', 'int', 'uintptr_t']),
     sendmmsg: link('sendmmsg', 'int', ['int', 'uintptr_t', 'int', 'int']),
+    send: link('send', 'int', ['int', 'uintptr_t', 'uintptr_t', 'int']),
+    recv: link('recv', 'int', ['int', 'uintptr_t', 'uintptr_t', 'int']),
     close: link('close', 'int', ['int']),
     write: link('write', 'int', ['int', 'uintptr_t', 'uintptr_t']),
     eventfd: link('eventfd', 'int', ['int', 'int']),
