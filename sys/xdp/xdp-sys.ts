@@ -105,16 +105,12 @@ export class XdpSys implements Sys {
     if (name === null) return null;
     const key = `${namespaceName()} ${name}`;
     const known = this.devices.get(key);
-    if (known !== undefined && !known.gone) return serves(known, local) ? known : null;
     const at = describeInterface(name);
     if (at === null || !(isWildcard(local) || at.addresses.some((address) => sameHost(address, local)))) return null;
+    if (known !== undefined && !known.gone && known.at.index === at.index) return known;
     known?.close();
     const device = new XdpDevice(at, this.options, this.clock, this.rng);
     this.devices.set(key, device);
     return device;
   }
-}
-
-function serves(device: XdpDevice, local: Uint8Array): boolean {
-  return isWildcard(local) || device.at.addresses.some((address) => sameHost(address, local));
 }

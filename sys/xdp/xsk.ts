@@ -14,6 +14,11 @@ const MAP_FAILED_ABOVE = 2 ** 52;
 /** Scratch of the set-up calls: offsets or statistics, a value and its length. */
 const VALUE_AT = 256;
 const LENGTH_AT = 264;
+/** A queue is given back some milliseconds after its last socket was closed: until then it is busy. */
+const BIND_TRIES = 20;
+const BIND_PAUSE_MILLIS = 5;
+/** Nobody ever wakes who waits on it. */
+const PAUSE: Int32Array = new Int32Array(new SharedArrayBuffer(4));
 const OFFSETS_BYTES: number = 4 * abi.XdpRingOffset.SIZE;
 
 /** What is counted of frames that came and found no room. */
@@ -94,8 +99,12 @@ export class Xsk {
     name.setU32(0, abi.SockaddrXdp.interface, interfaceIndex);
     name.setU32(0, abi.SockaddrXdp.queue, queue);
     name.setU32(0, abi.SockaddrXdp.sharedFd, sharedFd);
-    const result = linuxCalls().bind(this.fd, this.scratch.address, abi.SockaddrXdp.SIZE);
-    if (result < 0) this.fail('bind(AF_XDP)');
+    for (let tries = 1; ; tries++) {
+      if (linuxCalls().bind(this.fd, this.scratch.address, abi.SockaddrXdp.SIZE) >= 0) return;
+      const code = errnoName(lastErrno());
+      if (code !== 'EBUSY' || tries === BIND_TRIES) throw xdpError(code, 'bind(AF_XDP)', this.subject);
+      Atomics.wait(PAUSE, 0, 0, BIND_PAUSE_MILLIS);
+    }
   }
 
   /** Whether the driver uses our frames as they are; else the kernel copies. */

@@ -88,7 +88,7 @@ export class BpfMap {
     page.bytes.set(key, KEY_AT);
     page.u32[0] = this.fd;
     page.setPointer(8, page, KEY_AT);
-    page.setPointer(16, page, VALUE_AT);
+    if (command !== abi.BPF_MAP_DELETE_ELEM) page.setPointer(16, page, VALUE_AT); // what a call has no use for must be 0
     if (xdpCalls().bpf(command, page.address, 32) >= 0) return true;
     const code = errnoName(lastErrno());
     if (code === 'ENOENT') return false;
