@@ -56,9 +56,11 @@ export class XdpDevice {
   private readonly options: ResolvedXdpOptions;
   private readonly clock: Clock;
   private readonly receivers = new Map<string, Receiver>();
+  /** All that were opened, and those of them that no socket has now. */
+  private readonly inlets: Inlet[] = [];
   private readonly idle: Inlet[] = [];
-  private inlets = 0;
-  private open = true;
+  /** False once closed: sockets that are left are the kernel's alone. */
+  open = true;
 
   /**
    * Attaches the program, and binds a socket to each queue.
@@ -154,16 +156,15 @@ export class XdpDevice {
     if (!this.open) return;
     this.open = false;
     this.gate.close();
-    for (const inlet of this.idle) inlet.close();
-    this.idle.length = 0;
+    for (const inlet of this.inlets) inlet.close();
     for (const queue of this.queues) queue.close();
     this.hops.close();
   }
 
   private openInlet(): Inlet | null {
-    if (this.inlets === INLETS_MAX) return null;
-    const inlet = new Inlet(this.at, this.queues, this.gate, this.inlets, this.umem.rxFrames);
-    this.inlets++;
+    if (this.inlets.length === INLETS_MAX) return null;
+    const inlet = new Inlet(this.at, this.queues, this.gate, this.inlets.length, this.umem.rxFrames);
+    this.inlets.push(inlet);
     return inlet;
   }
 

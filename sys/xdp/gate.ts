@@ -45,7 +45,6 @@ export class Gate {
       maps.push(made);
       return made;
     };
-    let program = -1;
     try {
       const { BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_XSKMAP, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_LRU_HASH } = abi;
       this.sockets = map('tw_sockets', BPF_MAP_TYPE_HASH, SOCKET_KEY_BYTES, SOCKET_VALUE_BYTES, SOCKET_KEYS_MAX);
@@ -56,26 +55,25 @@ export class Gate {
           ? null
           : map('tw_sources', BPF_MAP_TYPE_LRU_HASH, SOURCE_KEY_BYTES, SOURCE_VALUE_BYTES, SOURCES_MAX);
       const costNanos = admission === null ? 0 : Math.round(1e9 / admission.datagramsPerSecond);
-      const code = writeProgram({
-        socketsMap: this.sockets.fd,
-        xskMap: this.xsks.fd,
-        countersMap: this.counters.fd,
-        admission:
-          admission === null
-            ? null
-            : { sourcesMap: this.sources!.fd, costNanos, toleranceNanos: (admission.burst - 1) * costNanos },
-        queues: at.queues,
-        frameBytesMax,
-      });
-      program = loadXdpProgram('tickwire', code);
-      const { link, mode: attached } = attach(program, at, mode);
+      const write = (attached: 'native' | 'generic'): Uint8Array =>
+        writeProgram({
+          socketsMap: this.sockets.fd,
+          xskMap: this.xsks.fd,
+          countersMap: this.counters.fd,
+          admission:
+            admission === null
+              ? null
+              : { sourcesMap: this.sources!.fd, costNanos, toleranceNanos: (admission.burst - 1) * costNanos },
+          queues: at.queues,
+          frameBytesMax,
+          joinedBefore: attached === 'generic',
+        });
+      const { link, mode: attached } = attach(write, at, mode);
       this.link = link;
       this.mode = attached;
     } catch (error) {
       for (const made of maps) made.close();
       throw error;
-    } finally {
-      if (program >= 0) linuxCalls().close(program); // the link keeps it
     }
   }
 
@@ -123,19 +121,28 @@ export class Gate {
 
 /** Attaches in the driver if it can, else after it; `mode` may insist on one. */
 function attach(
-  program: number,
+  write: (mode: 'native' | 'generic') => Uint8Array,
   at: Interface,
   mode: AttachMode,
 ): { readonly link: number; readonly mode: 'native' | 'generic' } {
   if (mode !== 'generic') {
     try {
-      return { link: attachXdp(program, at.index, abi.XDP_FLAGS_DRV_MODE, at.name), mode: 'native' };
+      return { link: attachProgram(write('native'), at, abi.XDP_FLAGS_DRV_MODE), mode: 'native' };
     } catch (error) {
       const hopeless = error instanceof SysError && ['EBUSY', 'EPERM', 'ENODEV'].includes(error.code);
       if (mode === 'native' || hopeless || !(error instanceof SysError)) throw error;
     }
   }
-  return { link: attachXdp(program, at.index, abi.XDP_FLAGS_SKB_MODE, at.name), mode: 'generic' };
+  return { link: attachProgram(write('generic'), at, abi.XDP_FLAGS_SKB_MODE), mode: 'generic' };
+}
+
+function attachProgram(code: Uint8Array, at: Interface, flags: number): number {
+  const program = loadXdpProgram('tickwire', code);
+  try {
+    return attachXdp(program, at.index, flags, at.name);
+  } finally {
+    linuxCalls().close(program); // the link keeps it
+  }
 }
 
 function socketKey(address: Uint8Array): Uint8Array {

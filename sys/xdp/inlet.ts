@@ -32,7 +32,12 @@ export class Inlet {
       throw error;
     }
     this.xsks = xsks;
-    this.bells = xsks.map(({ fd }) => ({ pollHandle: fd }));
+    // Asked each time: the descriptor of a closed socket may be somebody else's.
+    this.bells = xsks.map((xsk) => ({
+      get pollHandle(): number {
+        return xsk.fd;
+      },
+    }));
   }
 
   /** Frames that were dropped for want of room, since the inlet was opened: also in lives of it before this one. */

@@ -35,6 +35,11 @@ export interface ProgramParts {
   readonly queues: number;
   /** Longest frame that fits into ours. */
   readonly frameBytesMax: number;
+  /**
+   * Whether the program runs behind what joins datagrams. Those look like one, but for a checksum that is not computed yet:
+   * it holds the sum of the pseudo-header. The kernel gets these; it knows where to cut.
+   */
+  readonly joinedBefore: boolean;
 }
 
 /** The admission filter: a token bucket for each source, kept as the time at which it will be full again (GCRA). */
@@ -73,8 +78,8 @@ const COUNTER_KEY = -52;
 export function writeProgram(parts: ProgramParts): Uint8Array {
   const code = new Assembler();
   enter(code, parts.frameBytesMax);
-  readIPv4(code);
-  readIPv6(code);
+  readIPv4(code, parts.joinedBefore);
+  readIPv6(code, parts.joinedBefore);
   findSocket(code, parts.socketsMap);
   if (parts.admission !== null) admit(code, parts.admission, parts.countersMap);
   stamp(code);
@@ -110,7 +115,7 @@ function enter(code: Assembler, frameBytesMax: number): void {
 }
 
 /** Checks an IPv4 datagram and writes both keys. */
-function readIPv4(code: Assembler): void {
+function readIPv4(code: Assembler, joinedBefore: boolean): void {
   code
     .mov('r1', 'r9')
     .add('r1', IPV4_BYTES + UDP_BYTES)
@@ -123,11 +128,8 @@ function readIPv4(code: Assembler): void {
     .jump('jne', 'r1', PROTOCOL_UDP, 'pass')
     .load('h', 'r2', 'r9', 2);
   checkLengths(code, IPV4_BYTES, IPV4_BYTES);
-  code.load('w', 'r1', 'r9', 0);
-  for (const offset of [4, 8, 12, 16]) code.load('w', 'r2', 'r9', offset).add('r1', 'r2');
-  // The ones' complement sum, in whatever order of bytes: 34 bits, folded to 16.
-  code.mov('r2', 'r1').rsh('r2', 32).alu32('mov', 'r1', 'r1').add('r1', 'r2');
-  for (let fold = 0; fold < 3; fold++) code.mov('r2', 'r1').rsh('r2', 16).and('r1', 0xffff).add('r1', 'r2');
+  if (joinedBefore) passUnsummed(code, [12, 16], IPV4_BYTES);
+  sumWords(code, [0, 4, 8, 12, 16]);
   code
     .jump('jne', 'r1', 0xffff, 'pass')
     .store('dw', 'r10', SOCKET_KEY, 0)
@@ -143,7 +145,7 @@ function readIPv4(code: Assembler): void {
 }
 
 /** Checks an IPv6 datagram and writes both keys. */
-function readIPv6(code: Assembler): void {
+function readIPv6(code: Assembler, joinedBefore: boolean): void {
   code
     .label('ipv6')
     .mov('r1', 'r9')
@@ -158,6 +160,7 @@ function readIPv6(code: Assembler): void {
     .jump('jeq', 'r1', 0, 'pass') // without a checksum: the kernel knows who may (RFC 6936)
     .load('h', 'r2', 'r9', 4);
   checkLengths(code, IPV6_BYTES, 0);
+  if (joinedBefore) passUnsummed(code, [8, 12, 16, 20, 24, 28, 32, 36], IPV6_BYTES);
   for (const word of [0, 4, 8, 12]) {
     code.load('w', 'r1', 'r9', 24 + word).store('w', 'r10', SOCKET_KEY + word, 'r1');
   }
@@ -188,6 +191,29 @@ function checkLengths(code: Assembler, headerBytes: number, counted: number): vo
     .swap('r3', 16)
     .add('r3', counted)
     .jump('jne', 'r3', 'r2', 'pass');
+}
+
+/** Lets the kernel have datagrams whose checksum is the sum of their pseudo-header. */
+function passUnsummed(code: Assembler, addressWords: readonly number[], headerBytes: number): void {
+  sumWords(code, addressWords);
+  code
+    .load('h', 'r2', 'r9', headerBytes + 4)
+    .add('r1', 'r2')
+    .add('r1', PROTOCOL_UDP << 8)
+    .mov('r2', 'r1')
+    .rsh('r2', 16)
+    .and('r1', 0xffff)
+    .add('r1', 'r2')
+    .load('h', 'r2', 'r9', headerBytes + 6)
+    .jump('jeq', 'r1', 'r2', 'pass');
+}
+
+/** r1 = the ones' complement sum of words of the IP header, in the machine's order of bytes, folded to 16 bits. */
+function sumWords(code: Assembler, offsets: readonly number[]): void {
+  code.mov('r1', 0);
+  for (const offset of offsets) code.load('w', 'r2', 'r9', offset).add('r1', 'r2');
+  code.mov('r2', 'r1').rsh('r2', 32).alu32('mov', 'r1', 'r1').add('r1', 'r2');
+  for (let fold = 0; fold < 3; fold++) code.mov('r2', 'r1').rsh('r2', 16).and('r1', 0xffff).add('r1', 'r2');
 }
 
 /** Finds the socket with this address and port (in r1): r9 its place in the XSKMAP, r8 its flags. */

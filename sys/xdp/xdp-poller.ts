@@ -44,7 +44,9 @@ export class XdpPoller implements Poller {
     if (!(source instanceof XdpSocket)) return;
     this.watched.add(source);
     this.noteOneShot(key, interest);
-    for (const bell of source.bells) this.epoll.add(bell, key, bellInterest(interest));
+    for (const bell of source.bells) {
+      if (bell.pollHandle >= 0) this.epoll.add(bell, key, bellInterest(interest));
+    }
   }
 
   modify(source: Pollable, key: number, interest: number): void {
@@ -52,7 +54,9 @@ export class XdpPoller implements Poller {
     if (!(source instanceof XdpSocket)) return;
     this.watched.add(source);
     this.noteOneShot(key, interest);
-    for (const bell of source.bells) this.epoll.modify(bell, key, bellInterest(interest));
+    for (const bell of source.bells) {
+      if (bell.pollHandle >= 0) this.epoll.modify(bell, key, bellInterest(interest));
+    }
   }
 
   remove(source: Pollable): void {

@@ -61,6 +61,7 @@ export class XdpSocket implements DatagramSocket {
   /** Slots that are left to the kernel, and slots that were queued, of the flush under way. */
   private readonly left: Uint16Array;
   private readonly queuedSlots: Uint16Array;
+  private readonly usedQueues: Uint8Array;
   private readonly onClose: (socket: XdpSocket) => void;
   private firstQueue = 0;
   private receives = 0;
@@ -89,6 +90,7 @@ export class XdpSocket implements DatagramSocket {
     this.localAddress = kernel.localAddress;
     this.stats = kernel.stats;
     this.bells = inlet.bells;
+    this.usedQueues = new Uint8Array(device.queues.length);
     this.left = new Uint16Array(this.tx.slots);
     this.queuedSlots = new Uint16Array(this.tx.slots);
     this.port = portOf(this.localAddress);
@@ -111,12 +113,18 @@ export class XdpSocket implements DatagramSocket {
 
   /** Frames that came for this socket and found no room. */
   drops(): XskDrops {
-    return this.inlet.drops();
+    return this.device.open ? this.inlet.drops() : { ringFull: 0, noFrame: 0, other: 0 };
+  }
+
+  /** Queues that frames have come by since the socket was opened: 1 where the card does not spread its peers. */
+  get busyQueues(): number {
+    return this.usedQueues.reduce((sum, used) => sum + used, 0);
   }
 
   receive(): number {
     if (this.pollHandle < 0) return 0;
     const { device, rx } = this;
+    if (!device.open) return this.receiveFromKernel();
     device.recycle();
     const kernelFirst = ++this.receives % KERNEL_FIRST_EVERY === 0;
     if (kernelFirst && this.receiveFromKernel() > 0) return rx.count;
@@ -139,7 +147,7 @@ export class XdpSocket implements DatagramSocket {
   close(): void {
     if (this.pollHandle < 0) return;
     this.onClose(this);
-    if (!this.device.gone) for (const address of this.admitted) this.device.gate.dismiss(address);
+    if (this.device.open) for (const address of this.admitted) this.device.gate.dismiss(address);
     this.device.giveInlet(this.inlet);
     this.kernel.close();
   }
@@ -159,7 +167,9 @@ export class XdpSocket implements DatagramSocket {
     if (++this.firstQueue >= queues.length) this.firstQueue = 0;
     for (let i = 0; i < queues.length && rx.count < rx.slots; i++) {
       const queue = (this.firstQueue + i) % queues.length;
+      const before = rx.count;
       receiver.frames.take(queues[queue]!, inlet.xsks[queue]!.rx!, this.port, stats, traffic, now);
+      if (rx.count > before) this.usedQueues[queue] = 1;
     }
   }
 

@@ -86,6 +86,30 @@ export class XdpPair extends NamespacePair {
     return this.inside(side === 'near' ? this.near : this.far, () => sys.openUdp(addressOf(host, port)!, options));
   }
 
+  /** Makes both ends know each other's MAC for good: frames can be sent at once. */
+  introduce(): void {
+    for (const [here, device, there, peer, hosts] of [
+      [this.near, 'near', this.far, 'far', [FAR, FAR6]],
+      [this.far, 'far', this.near, 'near', [NEAR, NEAR6]],
+    ] as const) {
+      const mac = /link\/ether (\S+)/.exec(ip('-n', there, 'link', 'show', 'dev', peer))![1]!;
+      for (const host of hosts) {
+        ip('-n', here, 'neigh', 'replace', host, 'lladdr', mac, 'dev', device, 'nud', 'permanent');
+      }
+    }
+  }
+
+  /** Gives the far end another address. */
+  addFar(host: string): void {
+    const size = host.includes(':') ? [`${host}/64`, 'dev', 'far', 'nodad'] : [`${host}/24`, 'dev', 'far'];
+    ip('-n', this.far, 'address', 'add', ...size);
+  }
+
+  /** Runs a command in the far namespace. */
+  inFar(...command: string[]): string {
+    return ip('netns', 'exec', this.far, ...command);
+  }
+
   /** Like `inside`, for work that awaits: nothing else of this thread may open sockets meanwhile. */
   async within<T>(namespace: string, work: () => Promise<T>): Promise<T> {
     const setns = library()!.symbol('setns', 'int', ['int', 'int'])!;
