@@ -28,7 +28,8 @@ const REMEDIES: Readonly<Record<string, (subject: string) => string>> = {
   EACCES: () =>
     'the program was refused by the verifier, whose log follows; this is a bug of ours, or a kernel before 5.9',
   'bpf(LINK_CREATE) EBUSY': (subject) =>
-    `${subject} has an XDP program already (\`ip link show dev ${subject}\`): stop what put it there, or \`sudo ip link set dev ${subject} xdp off\`; one process can use an interface this way`,
+    `${subject} has an XDP program already (\`ip link show dev ${subject}\`): stop what put it there, ` +
+    `or \`sudo ip link set dev ${subject} xdp off\`; one process can use an interface this way`,
   'bpf(LINK_CREATE) EINVAL': (subject) =>
     `the kernel has no links for XDP programs, or ${subject} takes none: use Linux 5.9 or newer, or choose the backend linux`,
   'bpf(LINK_CREATE) EOPNOTSUPP': (subject) => `the driver of ${subject} runs no XDP programs: choose mode generic`,
