@@ -16,7 +16,7 @@ import { alternate, type BenchOptions, type BenchReport, figure, machine, RUNS_D
 const CLIENTS = 1000;
 const PAYLOAD_BYTES = 100;
 const FAN_OUT_MILLIS = 400;
-const RECEIVE_BATCHES = 200;
+const RECEIVE_BATCHES = 2000;
 /** What is waiting when the clock starts: what a default receive buffer holds of 100 bytes each. */
 const WAITING = 200;
 const ECHO_SECONDS = 1.5;
@@ -113,7 +113,7 @@ async function receiveSide(runs: number): Promise<Awaited<ReturnType<typeof alte
       const targets = Array.from({ length: WAITING }, () => to.localAddress);
       let micros = 0;
       let came = 0;
-      for (let batch = -RECEIVE_BATCHES / 4; batch < RECEIVE_BATCHES; batch++) {
+      for (let batch = -RECEIVE_BATCHES / 2; batch < RECEIVE_BATCHES; batch++) {
         flushAll(from, targets);
         const start = sys.clock.now();
         let count = 0;
