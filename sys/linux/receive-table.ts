@@ -44,6 +44,25 @@ export interface ReceiveKind {
   readonly columns: BatchColumns;
 }
 
+/** Memory that somebody else has set aside for the buffers: `receiveBufferBytes(kind)` of it, from byte `at` on. */
+export interface ReceivePlace {
+  readonly arena: NativeArena;
+  readonly at: number;
+}
+
+/** Bytes of the buffers of one kind of receive. */
+export function receiveBufferBytes(kind: ReceiveKind): number {
+  return buffersOf(kind) * strideOf(kind);
+}
+
+function buffersOf({ gro, slots }: ReceiveKind): number {
+  return gro ? Math.min(slots, GRO_BUFFERS_MAX) : slots;
+}
+
+function strideOf({ gro, slotBytes }: ReceiveKind): number {
+  return gro ? GRO_BUFFER_BYTES : slotStrideBytes(slotBytes);
+}
+
 /** Headers, buffers and batch of one kind of receive. */
 export class ReceiveTable {
   readonly batch: DatagramBatch;
@@ -64,23 +83,24 @@ export class ReceiveTable {
   private now = 0;
   private used = 0;
 
-  constructor(kind: ReceiveKind, clock: Clock) {
+  /** @param place for a bypass, whose own datagrams lie in the same arena; else the buffers are mapped here */
+  constructor(kind: ReceiveKind, clock: Clock, place: ReceivePlace | null = null) {
     const { slots, slotBytes, gro, columns } = kind;
     this.clock = clock;
     this.slotBytes = slotBytes;
     this.gro = gro;
-    const buffers = gro ? Math.min(slots, GRO_BUFFERS_MAX) : slots;
+    const buffers = buffersOf(kind);
     const bufferBytes = gro ? GRO_BUFFER_BYTES : slotBytes;
-    this.bufferStride = gro ? GRO_BUFFER_BYTES : slotStrideBytes(slotBytes);
-    const arena = NativeArena.map(buffers * this.bufferStride);
+    this.bufferStride = strideOf(kind);
+    const arena = place?.arena ?? NativeArena.map(receiveBufferBytes(kind));
     this.batch = new DatagramBatch(
       arena.bytes,
       gro ? Math.max(slots, buffers * UDP_GRO_SEGMENTS_MAX) : slots,
       slotBytes,
       columns,
-      { address: arena.address, coalesced: gro },
+      { address: arena.address, coalesced: gro || place !== null },
     );
-    this.bufferStart = gro ? 0 : this.batch.home(0);
+    this.bufferStart = place !== null ? place.at : gro ? 0 : this.batch.home(0);
     const wantsControl = gro || columns.receivedAt === true || columns.localAddress === true;
     this.control = wantsControl ? new ControlReader() : null;
     this.timespec = columns.receivedAt ? NativeArena.map(Timespec.SIZE) : null;
