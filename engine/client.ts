@@ -95,7 +95,7 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
    */
   static async connect<C extends Channels>(
     options: ClientOptions<C>,
-    context: EngineContext = sharedContext(),
+    context: EngineContext = sharedContext(options.sys),
   ): Promise<Client<C>> {
     const parts = await openClient(options, context);
     const client = new Client(context, options, parts);

@@ -6,7 +6,7 @@
  * reach for `Date`, `Math.random` or timers.
  */
 
-import type { Micros } from '../sys/api.ts';
+import type { Backend, Micros } from '../sys/api.ts';
 import type { Channels } from './channel-types.ts';
 import { Client } from './client.ts';
 import type { EngineContext } from './context.ts';
@@ -35,8 +35,9 @@ export interface GameModule<ServerArgs = unknown, ClientArgs = unknown> {
   client?(host: Host, args: ClientArgs): unknown;
 }
 
-/** A host over a context; without one, over this machine and Node's own loop. */
-export function createHost(name: string, context: EngineContext = sharedContext()): Host {
+/** A host over a context, or over this machine (by the backend named) and Node's own loop. */
+export function createHost(name: string, over?: EngineContext | Backend): Host {
+  const context = typeof over === 'object' ? over : sharedContext(over);
   const { sys, runtime } = context;
   return {
     name,

@@ -1,5 +1,6 @@
 /** What may be set on a server and a client: meaning, unit, default and why. Checked once, here. */
 
+import type { Backend } from '../sys/api.ts';
 import { ConfigError, checkU64, checkWhole } from '../transport/config-error.ts';
 import type { SpentTokenStore } from '../transport/netcode/token-history.ts';
 import type { TransportOptions } from '../transport/transport-options.ts';
@@ -85,6 +86,8 @@ export interface ServerOptions<C extends Channels> extends MemoryOptions {
   /** SO_RCVBUF in bytes. Default 4 MiB: one tick of a full server, with room for a flood. */
   readonly receiveBufferBytes?: number;
   readonly sendBufferBytes?: number;
+  /** The way to the network (see `Backend`). Default `auto`, or what TICKWIRE_SYS names. A host has its own: leave it out there. */
+  readonly sys?: Backend;
   /** Several processes may share the port. Default false. */
   readonly reusePort?: boolean;
   /** Overwrite message bytes after their callback, to find views that were kept. Default: NODE_ENV is 'development'. */
@@ -118,6 +121,8 @@ export interface ClientOptions<C extends Channels> extends MemoryOptions {
   readonly channels: C;
   /** Steps of the game a second; default 0: no ticks. */
   readonly tickRateHz?: number;
+  /** As of the server. */
+  readonly sys?: Backend;
   /** Reconnect by itself after a timeout or the server's shutdown. Default: no. */
   readonly reconnect?: boolean | ReconnectOptions;
   readonly development?: boolean;

@@ -93,7 +93,7 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
   /** Binds the socket and starts to serve. Rejects with ConfigError (which option) or SysError (port in use, no right). */
   static async listen<C extends Channels>(
     options: ServerOptions<C>,
-    context: EngineContext = sharedContext(),
+    context: EngineContext = sharedContext(options.sys),
   ): Promise<Server<C>> {
     return new Server(context, options, await openServer(options, context));
   }

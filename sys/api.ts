@@ -46,6 +46,19 @@ export const NEVER: Micros = Number.MAX_SAFE_INTEGER;
 /** Largest UDP payload over IPv4: 65,535 - 20 (IP) - 8 (UDP). */
 export const DATAGRAM_BYTES_MAX = 65_507;
 
+/**
+ * The ways to a machine's network.
+ *
+ * - `udp`: the kernel's UDP sockets by its own calls: epoll and recvmmsg on Linux, completion ports on Windows, kqueue on macOS
+ *   and FreeBSD.
+ * - `packet`: the same on Linux, but what is sent goes as finished frames past the kernel's UDP, NAT and firewall rules.
+ * - `xdp`: both ways past the kernel's UDP (AF_XDP), on Linux.
+ * - `dgram`: node:dgram, which is everywhere.
+ * - `auto`: `udp` on Linux where koffi loads, else `dgram`. The others are for those who know what they go past; `udp` of Windows
+ *   has run on Wine only, that of macOS and FreeBSD over libkqueue only.
+ */
+export type Backend = 'auto' | 'udp' | 'packet' | 'xdp' | 'dgram';
+
 /** Time. `now` never goes back and has no relation to the calendar. */
 export interface Clock {
   /** Monotonic microseconds, integer. */

@@ -5,7 +5,7 @@
  */
 
 import { chooseAead } from './aead/choose.ts';
-import type { Notifier, PortGroup, Steering, Sys, UdpOptions } from './api.ts';
+import type { Backend, Notifier, PortGroup, Steering, Sys, UdpOptions } from './api.ts';
 import { SysError } from './api.ts';
 import { BsdSys } from './bsd/bsd-sys.ts';
 import { isKqueueHandle, KqueueNotifier } from './bsd/kqueue-notifier.ts';
@@ -17,22 +17,25 @@ import { LinuxSys, type SharedParts } from './linux/linux-sys.ts';
 import { LinuxPortGroup } from './linux/port-group.ts';
 import { openDgramSys } from './node/dgram-sys.ts';
 import { isPortHandle, PortNotifier } from './node/port-notifier.ts';
+import { PacketSys } from './packet/packet-sys.ts';
 import { IocpNotifier, isIocpHandle } from './windows/iocp-notifier.ts';
 import { WindowsSys } from './windows/windows-sys.ts';
+import type { XdpOptions } from './xdp/xdp-options.ts';
+import { openXdpSys } from './xdp/xdp-sys.ts';
 
 export * from './api.ts';
 export { closeNoted, descriptorMemory, noteDescriptors } from './linux/descriptors.ts';
 export { type Probe, probeMachine } from './probe.ts';
+export type { XdpOptions } from './xdp/xdp-options.ts';
 
-/** The backends that `openSys` can give. */
-export type Backend = 'linux' | 'iocp' | 'kqueue' | 'dgram';
-
-const BACKENDS: readonly Backend[] = ['linux', 'iocp', 'kqueue', 'dgram'];
+const BACKENDS: readonly Backend[] = ['auto', 'udp', 'packet', 'xdp', 'dgram'];
 
 /** Options of `openSys`. */
 export interface SysOptions {
-  /** Default: what the environment variable TICKWIRE_SYS names, else the fastest that works here. */
+  /** Default: what the environment variable TICKWIRE_SYS names, else `auto`. */
   readonly backend?: Backend;
+  /** For the backend `xdp`. */
+  readonly xdp?: XdpOptions;
 }
 
 /**
@@ -40,30 +43,41 @@ export interface SysOptions {
  *
  * @throws SysError where the backend asked for does not work here
  */
-export function openSys(options: SysOptions = {}): Sys {
+export function openSys({ backend, xdp = {} }: SysOptions = {}): Sys {
   const shared: SharedParts = {
     clock: new SystemClock(),
     rng: new SystemRng(),
     openAead: (slots, slotBytes) => chooseAead(slots, slotBytes),
   };
-  switch (options.backend ?? backendOf(process.env.TICKWIRE_SYS)) {
-    case 'linux':
-      return new LinuxSys(shared);
-    case 'iocp':
-      return new WindowsSys(shared);
-    case 'kqueue':
-      return new BsdSys(shared);
+  switch (chosen(backend)) {
+    case 'udp':
+      return openKernelUdp(shared);
+    case 'packet':
+      return new PacketSys(shared);
+    case 'xdp':
+      return openXdpSys(shared, xdp);
     case 'dgram':
       return openDgramSys(shared);
   }
 }
 
-function backendOf(asked: string | undefined): Backend {
-  if (BACKENDS.includes(asked as Backend)) return asked as Backend;
-  if (asked !== undefined && asked !== '') {
-    throw new SysError('EINVAL', 'openSys', `TICKWIRE_SYS is "${asked}": it may be ${BACKENDS.join(', ')}, or unset`);
+/** What an option or the environment asks for, `auto` decided. */
+function chosen(option: Backend | undefined): Exclude<Backend, 'auto'> {
+  const asked = option ?? (process.env.TICKWIRE_SYS || 'auto');
+  if (!BACKENDS.includes(asked as Backend)) {
+    const name = option === undefined ? 'TICKWIRE_SYS' : 'the backend';
+    throw new SysError('EINVAL', 'openSys', `${name} is "${asked}": it may be ${BACKENDS.join(', ')}, or unset`);
   }
-  return linuxWorks() ? 'linux' : 'dgram';
+  if (asked !== 'auto') return asked as Exclude<Backend, 'auto'>;
+  return linuxWorks() ? 'udp' : 'dgram';
+}
+
+function openKernelUdp(shared: SharedParts): Sys {
+  if (process.platform === 'win32') return new WindowsSys(shared);
+  // On Linux the kqueue of the library that the variable names, for tests.
+  const { TICKWIRE_KQUEUE_LIB } = process.env;
+  if (process.platform === 'darwin' || process.platform === 'freebsd' || TICKWIRE_KQUEUE_LIB) return new BsdSys(shared);
+  return new LinuxSys(shared);
 }
 
 /** Whether the layouts in linux/abi.ts are those of this machine, and koffi loads. */
@@ -83,7 +97,7 @@ export function openPortGroup(
   steering: Steering,
   options: UdpOptions = {},
 ): PortGroup {
-  if (backendOf(process.env.TICKWIRE_SYS) !== 'linux') {
+  if (!linuxWorks()) {
     throw new SysError('ENOSYS', 'openPortGroup', 'several threads on one port need Linux and koffi: give one worker');
   }
   return new LinuxPortGroup(local, sockets, steering, options);

@@ -149,7 +149,8 @@ function probeBackend(sys: Sys | null): Probe {
   const asked = process.env.TICKWIRE_SYS ?? '';
   let remedy = 'node:dgram is all there is on this system yet: run the server on Linux, x64 or arm64';
   if (asked !== '') remedy = 'unset TICKWIRE_SYS';
-  else if (process.platform === 'win32') remedy = 'set TICKWIRE_SYS=iocp (needs koffi, see above)';
+  else if (process.platform === 'win32')
+    remedy = 'set TICKWIRE_SYS=udp: completion ports, tried on Wine only (needs koffi, see above)';
   else if (process.platform === 'linux') remedy = 'see koffi above: the fast backend needs it';
   return probe(
     'backend',

@@ -21,7 +21,7 @@ export interface GroupArgs {
 export function boot(request: WorkerRequest): BootedWorker {
   const { membership, args } = request.args as GroupArgs;
   noteDescriptors(membership.descriptors);
-  const context = openContext();
+  const context = openContext(membership.sys);
   const member = new Member(membership, () => context.sys.clock.unixSeconds());
   context.runtime.spawn(beat(context.runtime, member), 'pulse');
   const host = createHost(request.name, { ...context, member });

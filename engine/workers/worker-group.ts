@@ -8,7 +8,7 @@
  */
 
 import { EventEmitter } from 'eventemitter3';
-import { formatAddress, type Micros, type PortGroup, portOf } from '../../sys/api.ts';
+import { type Backend, formatAddress, type Micros, type PortGroup, portOf } from '../../sys/api.ts';
 import { openPortGroup } from '../../sys/index.ts';
 import { checkWhole } from '../../transport/config-error.ts';
 import { PACKET_PATH, PACKET_PAYLOAD_WITH_ID } from '../../transport/netcode/packets.ts';
@@ -38,6 +38,8 @@ export interface WorkerGroupOptions {
   readonly receiveBufferBytes?: number;
   /** Tokens of all workers that are remembered until they expire. Default 65,536; 48 bytes each. Beyond, clients are refused. */
   readonly spentTokensMax?: number;
+  /** The workers' way to the network: `udp` or `packet`. Default as of a server. */
+  readonly sys?: Backend;
   /** Silence in microseconds after which a worker counts as hanging and is replaced. Default 2,000,000. */
   readonly hangMicros?: Micros;
 }
@@ -104,6 +106,7 @@ export async function startWorkers(
       bound: ports.localAddress,
       spentTokens: SharedSpentTokens.allocate(spentTokensMax),
       sinceUnixSeconds: context.sys.clock.unixSeconds(),
+      sys: options.sys,
     },
   });
   await group.ready;

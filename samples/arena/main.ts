@@ -3,8 +3,8 @@
  * over real UDP. `npm start -- --help` lists the options.
  */
 
-import { Command } from 'commander';
-import { createHost, generatePrivateKey } from 'tickwire';
+import { Command, Option } from 'commander';
+import { type Backend, createHost, generatePrivateKey } from 'tickwire';
 import { exitCodeOf, whole } from './command-line.ts';
 import { type ArenaClient, client, PROTOCOL_ID } from './game.ts';
 import { openHere, openInWorkers } from './stage.ts';
@@ -15,6 +15,7 @@ interface Options {
   host: string;
   bots: number;
   workers: number;
+  sys: Backend;
   seconds: number;
   tokenPort: number;
   json: boolean;
@@ -30,6 +31,11 @@ const command = new Command('arena')
     'worker threads that share the port, each with an arena; 0: this thread',
     whole(0, 64),
     0,
+  )
+  .addOption(
+    new Option('--sys <backend>', 'way to the network')
+      .choices(['auto', 'udp', 'packet', 'xdp', 'dgram'])
+      .default('auto'),
   )
   .option('--seconds <count>', 'stop after so many seconds; 0: run until SIGINT', whole(0, 86_400), 0)
   .option('--token-port <port>', 'TCP port of the token endpoint', whole(0, 65_535), 40_001)
@@ -47,7 +53,9 @@ try {
 async function run(options: Options): Promise<void> {
   const privateKey = generatePrivateKey();
   const args = { port: options.port, address: options.host, privateKey, freshKey: true };
-  const stage = await (options.workers > 0 ? openInWorkers(options.workers, args) : openHere(args));
+  const stage = await (options.workers > 0
+    ? openInWorkers(options.workers, args, options.sys)
+    : openHere(args, options.sys));
   const stop = stopSignal(options.seconds);
   let tokens: TokenEndpoint | null = null;
   let bots: readonly ArenaClient[] = [];

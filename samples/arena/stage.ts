@@ -1,6 +1,6 @@
 /** Where an arena is played: in this thread, or in several workers that share its port. */
 
-import { createHost, startWorkers, type WorkerGroupReport } from 'tickwire';
+import { type Backend, createHost, startWorkers, type WorkerGroupReport } from 'tickwire';
 import { type ServerArgs, server } from './game.ts';
 import { formatSummary, kilobytes, Meter } from './meter.ts';
 
@@ -16,8 +16,8 @@ export interface Stage {
 }
 
 /** One arena, beside whatever else this thread does. */
-export async function openHere(args: ServerArgs): Promise<Stage> {
-  const arena = await server(createHost('server'), args);
+export async function openHere(args: ServerArgs, sys: Backend): Promise<Stage> {
+  const arena = await server(createHost('server', sys), args);
   const meter = new Meter(arena);
   return {
     address: arena.server.address,
@@ -31,12 +31,13 @@ export async function openHere(args: ServerArgs): Promise<Stage> {
 }
 
 /** As many arenas as workers: a player is in that of the worker which the kernel leads him to. */
-export async function openInWorkers(workers: number, args: ServerArgs): Promise<Stage> {
+export async function openInWorkers(workers: number, args: ServerArgs, sys: Backend): Promise<Stage> {
   const group = await startWorkers({
     workers,
     moduleUrl: new URL('./game.js', import.meta.url), // built code, so .js
     args,
     port: args.port,
+    sys,
     ...(args.address === undefined ? {} : { host: args.address }),
   });
   group.on('lost', (worker, error, told) => {

@@ -55,9 +55,9 @@ export class XdpSys implements Sys {
 
   /** Rejects with SysError also where an interface is there that AF_XDP cannot be had on, with the reason. */
   async openUdp(local: Uint8Array, options: UdpOptions = {}): Promise<DatagramSocket> {
-    const resolved = resolveUdpOptions(local, options);
+    const resolved = resolveUdpOptions(local, options, this.capabilities.portGroups);
     // The kernel spreads peers over sockets that share a port; so does nobody here.
-    const device = resolved.reusePort ? null : this.deviceFor(local);
+    const device = resolved.reusePort || resolved.descriptor >= 0 ? null : this.deviceFor(local);
     const inlet = device?.takeInlet() ?? null;
     if (device === null || inlet === null) return this.linux.openUdp(local, options);
     const socket = this.open(local, resolved, device, inlet);

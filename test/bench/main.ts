@@ -6,7 +6,15 @@
 
 import { existsSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { type BenchModule, type BenchOptions, type BenchReport, machine, RUNS_DEFAULT, table } from './report.ts';
+import {
+  type BenchModule,
+  type BenchOptions,
+  type BenchReport,
+  joined,
+  machine,
+  RUNS_DEFAULT,
+  table,
+} from './report.ts';
 
 /** Every bench, each in the file of its name. */
 const BENCHES: Readonly<Record<string, string>> = {
@@ -17,7 +25,7 @@ const BENCHES: Readonly<Record<string, string>> = {
   netcode: 'an endpoint with 1,000 clients without sockets: nanoseconds a packet in and out',
   aead: 'each ChaCha20-Poly1305 provider: nanoseconds a packet and a token',
   echo: 'UDP echo through drive against node:dgram: server CPU an echo',
-  'kernel-packet': 'one datagram to each of 1,000 clients: frames against UDP, server CPU a datagram',
+  kernel: 'ways through the kernel, in network namespaces: frames and AF_XDP against UDP sockets, a latency ladder',
   tick: '1,000 clients at 60 Hz against a C floor: server CPU a client-tick',
   memory: 'idle clients of a server, over loopback: bytes a connection',
   congestion: 'congestion control in the bottleneck model: rates, queues, fairness',
@@ -53,22 +61,9 @@ async function runNamed(name: string, flags: Flags): Promise<number> {
     reports.push(report);
     if (!flags.json) process.stdout.write(`${table(report)}\n`);
   }
-  if (flags.json) process.stdout.write(`${JSON.stringify(name === 'all' ? joined(reports) : reports[0])}\n`);
+  if (flags.json) process.stdout.write(`${JSON.stringify(name === 'all' ? joined('all', reports) : reports[0])}\n`);
   if (reports.some((report) => report.figures.some((f) => !f.ok))) return EXIT_MISSED;
   return reports.some((report) => report.skipped !== undefined) ? EXIT_MISSING_CAPABILITY : 0;
-}
-
-/** All reports as one, each figure named after its bench. */
-function joined(reports: readonly BenchReport[]): BenchReport {
-  return {
-    bench: 'all',
-    machine: machine(),
-    figures: reports.flatMap((report) => report.figures.map((f) => ({ ...f, name: `${report.bench}: ${f.name}` }))),
-    notes: reports.flatMap((report) => [
-      ...(report.notes ?? []).map((note) => `${report.bench}: ${note}`),
-      ...(report.skipped === undefined ? [] : [`${report.bench}: skipped: ${report.skipped}`]),
-    ]),
-  };
 }
 
 function runsOption(text: string): number {

@@ -105,6 +105,19 @@ export async function alternate<Name extends string>(
   };
 }
 
+/** Reports as one, each figure named after its bench. */
+export function joined(bench: string, reports: readonly BenchReport[]): BenchReport {
+  return {
+    bench,
+    machine: machine(),
+    figures: reports.flatMap((report) => report.figures.map((f) => ({ ...f, name: `${report.bench}: ${f.name}` }))),
+    notes: reports.flatMap((report) => [
+      ...(report.notes ?? []).map((note) => `${report.bench}: ${note}`),
+      ...(report.skipped === undefined ? [] : [`${report.bench}: skipped: ${report.skipped}`]),
+    ]),
+  };
+}
+
 /** A report as lines for people. */
 export function table(report: BenchReport): string {
   const { cpu, cores, kernel, node } = report.machine;

@@ -5,7 +5,8 @@
  * Each tick is cut into bursts, as clients of the world are out of step. Between them it sleeps, and no socket wakes it: on
  * loopback that would be paid by the server. Once a second it says how it fares.
  *
- * Arguments: kind (`floor`, `plain` or `encrypted`), port of the server, clients.
+ * Arguments: kind (`floor`, `plain` or `encrypted`), port of the server, clients, address of the server and of the clients (default
+ * 127.0.0.1).
  */
 
 import { ADDRESS_BYTES, type Aead, addressOf, type DatagramSocket, type Micros } from '../../sys/api.ts';
@@ -36,9 +37,9 @@ const FRESH_TOKEN_MICROS = 1_100_000;
 const CONNECT_EVERY = 4; // clients that begin to connect in one burst: 1,000 within a second
 
 const sys = openSys();
-const [kindText, portText, clientsText] = process.argv.slice(2);
+const [kindText, portText, clientsText, host = '127.0.0.1', local = '127.0.0.1'] = process.argv.slice(2);
 const kind = kindText as TickKind;
-const server = addressOf('127.0.0.1', Number(portText))!;
+const server = addressOf(host, Number(portText))!;
 let snapshots = 0;
 let connected = 0;
 
@@ -149,7 +150,7 @@ class ProtocolClient implements LoadClient {
 }
 
 async function openClient(number: number, aead: Aead): Promise<LoadClient> {
-  const socket = await sys.openUdp(addressOf('127.0.0.1', 0)!, {
+  const socket = await sys.openUdp(addressOf(local, 0)!, {
     rxSlots: SLOTS,
     txSlots: SLOTS,
     slotBytes: kind === 'floor' ? SLOT_BYTES : REQUEST_SLOT_BYTES,

@@ -22,6 +22,8 @@ export const TOKEN_LIFETIME_SECONDS = 120;
 /** What the server found out in its window. floor.c prints the same. */
 export interface TickFigures {
   readonly cpuMicros: number;
+  /** CPU time of the whole machine; floor.c does not say. */
+  readonly machineMicros?: number;
   readonly ticks: number;
   readonly inputs: number;
   readonly snapshots: number;

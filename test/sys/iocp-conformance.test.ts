@@ -16,7 +16,7 @@ const native = process.platform === 'win32' && library() !== null;
 function factory(blocks: boolean): BackendFactory {
   return {
     open: () => {
-      const sys = openSys({ backend: 'iocp' });
+      const sys = openSys({ backend: 'udp' });
       return {
         sys,
         settle: blocks ? settleByBlocking : settleByAttaching(sys),
@@ -25,7 +25,7 @@ function factory(blocks: boolean): BackendFactory {
         close: () => {},
       };
     },
-    capabilities: openSys({ backend: 'iocp' }).capabilities,
+    capabilities: openSys({ backend: 'udp' }).capabilities,
     ipv4: '127.0.0.1',
     ipv6: '::1',
     dualStack: '::',

@@ -21,7 +21,7 @@ const there = library() !== null && (native || (hosted && Boolean(process.env.TI
 function factory(blocks: boolean): BackendFactory {
   return {
     open: () => {
-      const sys = openSys({ backend: 'kqueue' });
+      const sys = openSys({ backend: 'udp' });
       return {
         sys,
         settle: blocks ? settleByBlocking : settleByAttaching(sys),
@@ -30,7 +30,7 @@ function factory(blocks: boolean): BackendFactory {
         close: () => {},
       };
     },
-    capabilities: openSys({ backend: 'kqueue' }).capabilities,
+    capabilities: openSys({ backend: 'udp' }).capabilities,
     ipv4: '127.0.0.1',
     ipv6: '::1',
     dualStack: '::',

@@ -18,7 +18,7 @@ const cannotCongest = native ? whyNoNamespaces() : '';
 function factory(blocks: boolean): BackendFactory {
   return {
     open: () => {
-      const sys = openSys({ backend: 'linux' });
+      const sys = openSys({ backend: 'udp' });
       return {
         sys,
         settle: blocks ? settleByBlocking : settleByAttaching(sys),
@@ -27,7 +27,7 @@ function factory(blocks: boolean): BackendFactory {
         close: () => {},
       };
     },
-    capabilities: openSys({ backend: 'linux' }).capabilities,
+    capabilities: openSys({ backend: 'udp' }).capabilities,
     ipv4: '127.0.0.1',
     ipv6: '::1',
     dualStack: '::',

@@ -22,7 +22,7 @@ describe('openSys', () => {
   it('gives the backend that TICKWIRE_SYS names, and an option before that', () => {
     vi.stubEnv('TICKWIRE_SYS', 'dgram');
     expect(openSys().capabilities.backend).toBe('dgram');
-    if (native) expect(openSys({ backend: 'linux' }).capabilities.backend).toBe('linux');
+    if (native) expect(openSys({ backend: 'udp' }).capabilities.backend).toBe('linux');
     vi.stubEnv('TICKWIRE_SYS', '');
     expect(openSys({ backend: 'dgram' }).capabilities.backend).toBe('dgram');
   });
@@ -30,7 +30,7 @@ describe('openSys', () => {
   it('says which values TICKWIRE_SYS may have', () => {
     vi.stubEnv('TICKWIRE_SYS', 'windows95');
     expect(() => openSys()).toThrow(SysError);
-    expect(() => openSys()).toThrow('"windows95": it may be linux, iocp, kqueue, dgram, or unset');
+    expect(() => openSys()).toThrow('"windows95": it may be auto, udp, packet, xdp, dgram, or unset');
   });
 
   it.skipIf(unbuilt !== '')(`falls back to node:dgram where koffi cannot load, and goes on${unbuilt}`, () => {
@@ -41,7 +41,7 @@ describe('openSys', () => {
       console.log(sys.capabilities.backend, portOf(socket.localAddress) > 0);
       socket.close();
       let error = 'none';
-      try { openSys({ backend: 'linux' }); } catch (e) { error = e.code + ' ' + /TICKWIRE_SYS=dgram/.test(e.message); }
+      try { openSys({ backend: 'udp' }); } catch (e) { error = e.code + ' ' + /TICKWIRE_SYS=dgram/.test(e.message); }
       console.log(error);
     `;
     // --no-addons: node refuses every native addon, as a platform without a prebuilt one does.

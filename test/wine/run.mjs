@@ -199,13 +199,13 @@ try {
 
   for (const suites of words.length > 0 ? words.map((word) => [word]) : SUITES) {
     // What opens the machine's own backend: completion ports here.
-    const backend = { TICKWIRE_SYS: suites.some((suite) => OVER_DEFAULT.has(suite)) ? 'iocp' : '' };
+    const backend = { TICKWIRE_SYS: suites.some((suite) => OVER_DEFAULT.has(suite)) ? 'udp' : '' };
     const files = suites.map((suite) => `../../dist/test/${suite}.test.js`);
     report(suites.join(' '), await wine([node, 'test/wine/suite.mjs', ...files], backend));
   }
   if (words.length === 0) {
-    for (const backend of ['iocp', 'dgram']) report(`samples/echo over ${backend}`, await echoSample(node, backend));
-    report('doctor', await wine([node, 'dist/engine/cli/main.js', 'doctor'], { TICKWIRE_SYS: 'iocp' }));
+    for (const backend of ['udp', 'dgram']) report(`samples/echo over ${backend}`, await echoSample(node, backend));
+    report('doctor', await wine([node, 'dist/engine/cli/main.js', 'doctor'], { TICKWIRE_SYS: 'udp' }));
   }
 } catch (error) {
   if (!(error instanceof Missing)) throw error;

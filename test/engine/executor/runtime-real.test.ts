@@ -12,7 +12,7 @@ import { type Backend, openSys } from '../../../sys/index.ts';
 
 /** The backend here that can block; null where there is only Node's loop. */
 const blocking: Backend | null =
-  library() === null ? null : process.platform === 'linux' ? 'linux' : process.platform === 'win32' ? 'iocp' : null;
+  library() !== null && (process.platform === 'linux' || process.platform === 'win32') ? 'udp' : null;
 const unlessBlocking = blocking !== null ? '' : ' (skipped: no backend here can block)';
 
 interface Bench {

@@ -17,7 +17,7 @@ describe.skipIf(!native)(`columns of a batch${native ? '' : ' (needs koffi on Li
     return socket;
   };
   beforeEach(() => {
-    sys = openSys({ backend: 'linux' });
+    sys = openSys({ backend: 'udp' });
   });
   afterEach(() => {
     for (const socket of sockets.splice(0)) socket.close();

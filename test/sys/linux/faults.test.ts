@@ -25,7 +25,7 @@ describe.skipIf(!native)(`a datagram that cannot be sent${native ? '' : ' (needs
     return socket;
   };
   beforeEach(() => {
-    sys = openSys({ backend: 'linux' });
+    sys = openSys({ backend: 'udp' });
   });
   afterEach(() => {
     for (const socket of sockets.splice(0)) socket.close();
@@ -111,7 +111,7 @@ describe.skipIf(!native)(`a datagram that cannot be sent${native ? '' : ' (needs
 describe.skipIf(without !== '')(`over a link of its own${without === '' ? '' : ` (${without})`}`, () => {
   it('what is too large for the path is counted, its neighbours arrive, and joining goes on', async () => {
     const pair = new NamespacePair('mtu');
-    const sys = openSys({ backend: 'linux' });
+    const sys = openSys({ backend: 'udp' });
     try {
       pair.limitMtu(1280);
       pair.open();
@@ -138,7 +138,7 @@ describe.skipIf(without !== '')(`over a link of its own${without === '' ? '' : `
 
   it('what has no route is counted, its neighbours arrive', async () => {
     const pair = new NamespacePair('route');
-    const sys = openSys({ backend: 'linux' });
+    const sys = openSys({ backend: 'udp' });
     try {
       pair.open();
       const sender = await pair.inside(pair.near, () => sys.openUdp(addressOf(NEAR, 0)!));

@@ -14,7 +14,7 @@ const SO_NO_CHECK = 11; // without checksums the kernel refuses UDP_SEGMENT: EIN
 const HOSTS = ['127.0.0.1', '::1'];
 
 const native = process.platform === 'linux' && library() !== null;
-const probe = native ? openSys({ backend: 'linux' }).capabilities : { gso: false, gro: false };
+const probe = native ? openSys({ backend: 'udp' }).capabilities : { gso: false, gro: false };
 const can = probe.gso && probe.gro;
 
 describe.skipIf(!can)(`joined datagrams${can ? '' : ' (needs koffi on Linux with UDP_SEGMENT and UDP_GRO)'}`, () => {
@@ -26,7 +26,7 @@ describe.skipIf(!can)(`joined datagrams${can ? '' : ' (needs koffi on Linux with
     return socket;
   };
   beforeEach(() => {
-    sys = openSys({ backend: 'linux' });
+    sys = openSys({ backend: 'udp' });
   });
   afterEach(() => {
     for (const socket of sockets.splice(0)) socket.close();

@@ -20,7 +20,7 @@ const BYTES_A_DATAGRAM = 0.5;
 describe.skipIf(!native)(`memory${native ? '' : ' (needs koffi on Linux)'}`, () => {
   let sys: Sys;
   beforeEach(() => {
-    sys = openSys({ backend: 'linux' });
+    sys = openSys({ backend: 'udp' });
   });
   afterEach(() => sys.close());
 

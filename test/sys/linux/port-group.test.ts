@@ -17,7 +17,7 @@ describe.skipIf(!native)(`port groups${native ? '' : ' (need koffi on Linux)'}`,
   const opened: DatagramSocket[] = [];
 
   beforeEach(() => {
-    sys = openSys({ backend: 'linux' });
+    sys = openSys({ backend: 'udp' });
   });
   afterEach(() => {
     for (const socket of opened.splice(0)) socket.close();

@@ -31,14 +31,14 @@ describe('operations', () => {
 
 describe.skipIf(!native)(`the Windows backend${why}`, () => {
   it('lets go of the reads of a closed socket', async () => {
-    const sys = openSys({ backend: 'iocp' });
+    const sys = openSys({ backend: 'udp' });
     for (let i = 0; i < 50; i++) (await sys.openUdp(HOME)).close();
     await settledAll();
     expect(unsettledCount()).toBe(0);
   });
 
   it('brings every datagram in order while reads go round the ring many times', async () => {
-    const sys = openSys({ backend: 'iocp' });
+    const sys = openSys({ backend: 'udp' });
     const [a, b] = [await sys.openUdp(HOME), await sys.openUdp(HOME, { rxSlots: 3 })];
     const poller = sys.openPoller();
     poller.add(b, 1, READABLE);
@@ -62,7 +62,7 @@ describe.skipIf(!native)(`the Windows backend${why}`, () => {
   });
 
   it('leaves what it handed out alone until the next receive, and hears of what comes meanwhile', async () => {
-    const sys = openSys({ backend: 'iocp' });
+    const sys = openSys({ backend: 'udp' });
     const [a, b] = [await sys.openUdp(HOME), await sys.openUdp(HOME, { rxSlots: 2, slotBytes: 16 })];
     const poller = sys.openPoller();
     poller.add(b, 1, READABLE);
@@ -81,7 +81,7 @@ describe.skipIf(!native)(`the Windows backend${why}`, () => {
   });
 
   it('brings what one poller took out of the port to another that watches it', async () => {
-    const sys = openSys({ backend: 'iocp' });
+    const sys = openSys({ backend: 'udp' });
     const [a, b] = [await sys.openUdp(HOME), await sys.openUdp(HOME)];
     const [one, two] = [sys.openPoller(), sys.openPoller()];
     two.add(b, 5, READABLE);
@@ -95,7 +95,7 @@ describe.skipIf(!native)(`the Windows backend${why}`, () => {
   });
 
   it('blocks in one poller while another shares the loop, and neither misses anything', async () => {
-    const sys = openSys({ backend: 'iocp' });
+    const sys = openSys({ backend: 'udp' });
     const [a, b, c] = [await sys.openUdp(HOME), await sys.openUdp(HOME), await sys.openUdp(HOME)];
     const [guest, owner] = [sys.openPoller(), sys.openPoller()];
     guest.add(b, 1, READABLE);
