@@ -207,7 +207,8 @@ export class RequestGate {
     }
     // The second of the start cannot be split: such a token may have met an earlier server, so no number may repeat.
     const mayHaveMet = madeAt <= this.#startedSeconds && !settings.insecure;
-    this.scattered = token.addresses.count > 1 || mayHaveMet || (store !== null && store.sinceUnixSeconds === undefined);
+    this.scattered =
+      token.addresses.count > 1 || mayHaveMet || (store !== null && store.sinceUnixSeconds === undefined);
     return held < 0 && rows.taken === rows.maxClients ? this.#deny(DROP_REQUEST_FULL) : ACCEPTED;
   }
 
