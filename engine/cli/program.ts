@@ -21,7 +21,10 @@ const SIMULATOR: URL = new URL('../../sim/cli/main.js', import.meta.url);
 
 const COMMANDS: Commands = {
   examine: async () => (await import('./doctor.ts')).examine(),
-  simulate: async (words) => (await import('./hand-over.ts')).handOver(SIMULATOR, words),
+  simulate: async (words) => {
+    process.env.TICKWIRE_COMMAND = 'npx tickwire sim'; // what it says to paste
+    return (await import('./hand-over.ts')).handOver(SIMULATOR, words);
+  },
 };
 
 const EXIT_CODES = `

@@ -16,6 +16,7 @@ import { addGameOptions, type GameOptions } from './game-options.ts';
 import { addNetworkOptions, type NetworkOptions } from './network-options.ts';
 import { checkPlace, writeHtml } from './report-file.ts';
 import { optionsOfRun, type ScenarioOptions, scenarioOf } from './scenario-options.ts';
+import { SIM } from './spoken.ts';
 import { commandOf, type SweepTask } from './sweep-task.ts';
 import { runAll } from './sweep-workers.ts';
 
@@ -49,8 +50,8 @@ addGameOptions(addNetworkOptions(compareCommand), SECONDS_BY_DEFAULT)
   .addHelpText(
     'after',
     '\nExamples:\n' +
-      '  npm run sim -- compare --a loss=5 --b loss=5,burst=4 --seeds 50\n' +
-      '  npm run sim -- compare --preset wifi-lossy --a-game ./before/game.js --b-game ./after/game.js --html report.html',
+      `  ${SIM} compare --a loss=5 --b loss=5,burst=4 --seeds 50\n` +
+      `  ${SIM} compare --preset wifi-lossy --a-game ./before/game.js --b-game ./after/game.js --html report.html`,
   )
   .action(runCompare);
 

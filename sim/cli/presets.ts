@@ -2,12 +2,13 @@
 
 import { Argument, Command } from 'commander';
 import { PRESETS, type Preset } from '../scenario/presets.ts';
+import { SIM } from './spoken.ts';
 
 export const presetsCommand: Command = new Command('presets')
   .description('list the networks that have a name, with sources')
   .addArgument(new Argument('[name]', 'show all of one').choices(PRESETS.map(({ name }) => name)))
   .option('--json', 'print one JSON object', false)
-  .addHelpText('after', '\nExamples:\n  npm run sim -- presets\n  npm run sim -- presets wifi-lossy --json')
+  .addHelpText('after', `\nExamples:\n  ${SIM} presets\n  ${SIM} presets wifi-lossy --json`)
   .action((name: string | undefined, { json }: { readonly json: boolean }) => {
     const shown = PRESETS.filter((preset) => name === undefined || preset.name === name);
     if (json) process.stdout.write(`${JSON.stringify({ presets: shown })}\n`);

@@ -20,6 +20,7 @@ import { NONE } from '../world/datagram-pool.ts';
 import { decimal, UsageError, whole } from './command.ts';
 import { addNetworkOptions, commandLineOf, linksOf, type NetworkOptions } from './network-options.ts';
 import { lineOf, summaryOf } from './proxy-text.ts';
+import { SIM } from './spoken.ts';
 
 interface Options extends NetworkOptions {
   readonly listen: string;
@@ -65,8 +66,8 @@ export const proxyCommand: Command = addNetworkOptions(command, ['clients'])
   .addHelpText(
     'after',
     '\nExamples:\n' +
-      '  npm run sim -- proxy --listen 127.0.0.1:7777 --to 127.0.0.1:9000 --preset lte --seed 7\n' +
-      '  npm run sim -- proxy --listen 127.0.0.1:7777 --to 127.0.0.1:9000 --latency 50 --loss 5 --rebind-every 10s\n' +
+      `  ${SIM} proxy --listen 127.0.0.1:7777 --to 127.0.0.1:9000 --preset lte --seed 7\n` +
+      `  ${SIM} proxy --listen 127.0.0.1:7777 --to 127.0.0.1:9000 --latency 50 --loss 5 --rebind-every 10s\n` +
       '\nTimes are 500ms, 10s or 2m. A line `rebind client-0` or `rebind all` on stdin gives clients new ports.',
   )
   .action(run);

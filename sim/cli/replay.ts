@@ -8,6 +8,7 @@ import { Command } from 'commander';
 import { scriptText } from '../swarm/script.ts';
 import { runSwarm } from '../swarm/swarm.ts';
 import { decimal, EXIT_FAILED, rejections } from './command.ts';
+import { SIM, SIM_SILENT } from './spoken.ts';
 import { readSubject, SUBJECT } from './swarm-subject.ts';
 
 interface Options {
@@ -30,8 +31,8 @@ export const replayCommand: Command = new Command('replay')
   .option('--json', 'print one JSON object', false)
   .addHelpText(
     'after',
-    '\nExamples:\n  npm run sim -- replay failure-1375.json\n  npm run sim -- replay 1375 --trace --until 0.25\n' +
-      '  npm run sim -- replay 1375 --faults > all.txt',
+    `\nExamples:\n  ${SIM} replay failure-1375.json\n  ${SIM} replay 1375 --trace --until 0.25\n` +
+      `  ${SIM_SILENT} replay 1375 --faults > all.txt`,
   )
   .action(run);
 

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { csvOf } from '../report/csv.ts';
 import { UsageError } from './command.ts';
 import { writeHtml, writeText } from './report-file.ts';
+import { SIM } from './spoken.ts';
 
 interface ReportOptions {
   readonly output?: string;
@@ -18,8 +19,8 @@ export const reportCommand: Command = new Command('report')
   .addHelpText(
     'after',
     '\nExamples:\n' +
-      '  npm run sim -- report runs.ndjson -o report.html\n' +
-      '  npm run sim -- report before.ndjson after.ndjson -o report.html --csv runs.csv',
+      `  ${SIM} report runs.ndjson -o report.html\n` +
+      `  ${SIM} report before.ndjson after.ndjson -o report.html --csv runs.csv`,
   )
   .action(report);
 

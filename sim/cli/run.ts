@@ -11,6 +11,7 @@ import { addGameOptions, type GameOptions, realAead } from './game-options.ts';
 import { addNetworkOptions, type NetworkOptions } from './network-options.ts';
 import { checkPlace, writeHtml } from './report-file.ts';
 import { addFileArgument, optionsWithFile, scenarioOf } from './scenario-options.ts';
+import { SIM } from './spoken.ts';
 
 interface RunOptions extends GameOptions, NetworkOptions, CaptureOptions {
   readonly file?: string;
@@ -35,11 +36,11 @@ addCaptureOptions(addGameOptions(addNetworkOptions(addFileArgument(runCommand)),
   .addHelpText(
     'after',
     '\nExamples:\n' +
-      '  npm run sim -- run --clients 8 --latency 50 --jitter 10 --loss 5 --seed 7\n' +
-      '  npm run sim -- run samples/scenarios/train.json --seed 9\n' +
-      '  npm run sim -- run --loss 5 --burst 4 --rate 2 --queue 100 --duplicate 1 --reorder 1\n' +
-      '  npm run sim -- run --loss 5 --seconds 10 --pcap out.pcapng --qlog out.sqlog --html out.html\n' +
-      '  npm run sim -- run --game ./my-game.ts --clients 100 --loss 2 --seconds 600 --json',
+      `  ${SIM} run --clients 8 --latency 50 --jitter 10 --loss 5 --seed 7\n` +
+      `  ${SIM} run samples/scenarios/train.json --seed 9\n` +
+      `  ${SIM} run --loss 5 --burst 4 --rate 2 --queue 100 --duplicate 1 --reorder 1\n` +
+      `  ${SIM} run --loss 5 --seconds 10 --pcap out.pcapng --qlog out.sqlog --html out.html\n` +
+      `  ${SIM} run --game ./my-game.ts --clients 100 --loss 2 --seconds 600 --json`,
   )
   .action(run);
 
@@ -89,7 +90,7 @@ function commandTyped(): string {
   const words = process.argv.slice(2);
   const kept = words.filter((word, i) => !isPlace(word) && !takesPlace(words[i - 1], word));
   const quoted = kept.map((word) => (/^[\w./=,%:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
-  return ['npm run sim --', ...quoted].join(' ');
+  return [SIM, ...quoted].join(' ');
 }
 
 /** An option that only says where or how results are shown; the value of one. */

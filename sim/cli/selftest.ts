@@ -8,6 +8,7 @@ import { Command } from 'commander';
 import { type Check, Z_MAX, Z_WRONG } from '../selftest/check.ts';
 import { FORMS, fails, runForm } from '../selftest/selftest.ts';
 import { EXIT_FAILED, UsageError } from './command.ts';
+import { SIM } from './spoken.ts';
 
 interface Options {
   readonly seed: string;
@@ -22,7 +23,7 @@ export const selftestCommand: Command = new Command('selftest')
   .option('--json', 'print one JSON object', false)
   .addHelpText(
     'after',
-    "\nExamples:\n  npm run sim -- selftest --seed random\n  npm run sim -- selftest --form M/D/1 'head of line' --json",
+    `\nExamples:\n  ${SIM} selftest --seed random\n  ${SIM} selftest --form M/D/1 'head of line' --json`,
   )
   .action(run);
 
@@ -39,9 +40,7 @@ function run(options: Options): void {
   if (options.json) process.stdout.write(`${JSON.stringify({ seed, checks })}\n`);
   else process.stdout.write(`${forms.length} forms, ${checks.length} checks, ${failed.length} failed; seed ${seed}\n`);
   if (failed.length === 0) return;
-  process.stderr.write(
-    `sim: ${failed.length} checks failed; repeat them with: npm run sim -- selftest --seed ${seed}\n`,
-  );
+  process.stderr.write(`sim: ${failed.length} checks failed; repeat them with: ${SIM} selftest --seed ${seed}\n`);
   process.exitCode = EXIT_FAILED;
 }
 

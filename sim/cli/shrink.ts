@@ -11,6 +11,7 @@ import { scriptText } from '../swarm/script.ts';
 import { NothingToShrink, shrink } from '../swarm/shrink.ts';
 import { kindOf } from '../swarm/trials.ts';
 import { decimal, JOBS_MAX, rejections, UsageError, whole } from './command.ts';
+import { SIM } from './spoken.ts';
 import { readSubject, SUBJECT } from './swarm-subject.ts';
 import { SwarmWorkers } from './swarm-workers.ts';
 
@@ -36,7 +37,7 @@ export const shrinkCommand: Command = new Command('shrink')
   .addHelpText(
     'after',
     '\nThe script is a test when it lies in test/sim/swarm/regressions/: all of them must pass.\n' +
-      '\nExamples:\n  npm run sim -- shrink failure-1375.json\n  npm run sim -- shrink 1375 --out lost-ack.txt --seconds 300',
+      `\nExamples:\n  ${SIM} shrink failure-1375.json\n  ${SIM} shrink 1375 --out lost-ack.txt --seconds 300`,
   )
   .action(run);
 
@@ -64,7 +65,7 @@ async function run(subject: string, options: Options): Promise<void> {
     const minimal = shrunk.isMinimal ? '' : ' (not yet the fewest: give it more --seconds)';
     process.stdout.write(
       `${shrunk.complaint}\n${shrunk.faultsBefore} faults down to ${faults}${minimal} in ${shrunk.runs} runs and ` +
-        `${wallSeconds.toFixed(1)} s\nwritten to ${options.out}; see it with: npm run sim -- replay ${options.out} --trace\n`,
+        `${wallSeconds.toFixed(1)} s\nwritten to ${options.out}; see it with: ${SIM} replay ${options.out} --trace\n`,
     );
   } catch (error) {
     if (error instanceof NothingToShrink) throw new UsageError(error.message);

@@ -15,6 +15,7 @@ import { SIGHTS, type Sight } from '../swarm/sights.ts';
 import { runSwarm, type SwarmReport } from '../swarm/swarm.ts';
 import { decimal, EXIT_FAILED, JOBS_MAX, rejections, UsageError, whole } from './command.ts';
 import { Progress } from './progress.ts';
+import { SIM } from './spoken.ts';
 import { SwarmWorkers } from './swarm-workers.ts';
 
 interface Options {
@@ -44,7 +45,7 @@ export const swarmCommand: Command = new Command('swarm')
   .option('--out <folder>', 'where failure-<seed>.json goes when a promise is broken', '.')
   .option('--sights', 'say in how many seeds each remarkable thing was met', false)
   .option('--json', 'print one JSON object in the end', false)
-  .addHelpText('after', '\nExamples:\n  npm run swarm -- --seeds 2000\n  npm run swarm -- --seed 1375 --seconds 2')
+  .addHelpText('after', `\nExamples:\n  ${SIM} swarm --seeds 2000\n  ${SIM} swarm --seed 1375 --seconds 2`)
   .action(run);
 
 /** What all seeds together did. */
@@ -158,7 +159,7 @@ function tell(failure: SwarmFailure, options: Options, print: (text: string) => 
   const file = join(options.out, `failure-${seed.replace(/[^\w-]/g, '_')}.json`);
   writeFileSync(file, `${JSON.stringify(failure, null, 1)}\n`);
   const seconds = options.seconds === undefined ? '' : ` --seconds ${options.seconds}`;
-  print(`repeat it with: npm run swarm -- --seed ${seed}${seconds}`);
-  print(`shrink it with: npm run sim -- shrink ${file}`);
+  print(`repeat it with: ${SIM} swarm --seed ${seed}${seconds}`);
+  print(`shrink it with: ${SIM} shrink ${file}`);
   return file;
 }

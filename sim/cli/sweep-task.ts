@@ -4,6 +4,7 @@ import { DEADLINE_MICROS } from '../scenario/message-latencies.ts';
 import type { ScenarioReport } from '../scenario/scenario.ts';
 import { commandLineOf, type NetworkOptions } from './network-options.ts';
 import { givenOf, type PlacedVerdict, type ScenarioOptions } from './scenario-options.ts';
+import { SIM } from './spoken.ts';
 
 /** A run: one cell of the grid under one seed. */
 export interface SweepTask {
@@ -33,7 +34,7 @@ export interface SweepRecord {
 export function commandOf({ options }: SweepTask): string {
   const { file, seconds, seed } = options;
   const game = options.game === undefined ? `--scenario ${options.scenario}` : `--game ${options.game}`;
-  const run = 'npm run sim -- run';
+  const run = `${SIM} run`;
   const late = options.deadline === DEADLINE_MICROS / 1000 ? [] : [`--deadline ${options.deadline}`];
   if (file === undefined) {
     return [run, game, commandLineOf(options), `--seconds ${seconds}`, ...late, `--seed ${seed}`].join(' ');

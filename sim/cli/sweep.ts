@@ -21,6 +21,7 @@ import {
   type PlacedVerdict,
   scenarioOf,
 } from './scenario-options.ts';
+import { SIM } from './spoken.ts';
 import { expectationsText, failuresOf } from './sweep-expectations.ts';
 import { cellsOf, readGrid } from './sweep-grid.ts';
 import { sweepTable } from './sweep-table.ts';
@@ -51,9 +52,9 @@ addGameOptions(addNetworkOptions(addFileArgument(sweepCommand)), SECONDS_BY_DEFA
   .addHelpText(
     'after',
     '\nExamples:\n' +
-      '  npm run sim -- sweep --grid loss=0,1,5,20 --grid latency=20,60,120 --clients 1\n' +
-      '  npm run sim -- sweep --game ./dist/my-game.js --grid rate=1,2,4 --queue 200 --repeat 20 --out runs.ndjson\n' +
-      '  npm run sim -- sweep --grid loss=0,1,2,5,10 --grid latency=20,60,120 --clients 2 --html report.html',
+      `  ${SIM} sweep --grid loss=0,1,5,20 --grid latency=20,60,120 --clients 1\n` +
+      `  ${SIM} sweep --game ./dist/my-game.js --grid rate=1,2,4 --queue 200 --repeat 20 --out runs.ndjson\n` +
+      `  ${SIM} sweep --grid loss=0,1,2,5,10 --grid latency=20,60,120 --clients 2 --html report.html`,
   )
   .action(sweep);
 

@@ -82,6 +82,7 @@ describe.skipIf(!built)(
       expect(stderr).toContain('storm.json:2: expected packetsSent < 1, and it is');
       expect(npx(['sim', 'run', 'nowhere.json']).status).toBe(2);
       expect(npx(['sim', '--help']).stdout).toContain('sweep');
+      expect(npx(['sim', 'sweep', '--help']).stdout).toContain('  npx tickwire sim sweep --grid loss=');
     });
 
     it('lets Ctrl-C and stdin reach the simulator', async () => {
