@@ -37,7 +37,7 @@ export function flowLines(report: WatchReport, rowsMax: number, width: number, r
       .trimEnd()
       .slice(0, width),
   );
-  const more = report.flows.length - rows.length;
+  const more = report.flowCount - rows.length;
   if (more > 0) lines.push(`and ${more} more flows`);
   for (const { text } of report.findings) lines.push(`! ${text}`.slice(0, width));
   return lines;

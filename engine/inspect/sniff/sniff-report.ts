@@ -76,6 +76,7 @@ export interface WatchReport {
   readonly malformedShare: number;
   readonly notIp: number;
   readonly fragments: number;
+  readonly flowCount: number;
   readonly flows: readonly FlowReport[];
   /** Flows that made room for others, with their packets and bytes. */
   readonly evicted: { readonly flows: number; readonly packets: number; readonly bytes: number };
@@ -83,8 +84,8 @@ export interface WatchReport {
   readonly findings: readonly Finding[];
 }
 
-/** Everything, the busiest flows first. */
-export function watchReport(watch: PacketWatch): WatchReport {
+/** Everything, the busiest flows first and no more than `flowsMax`. */
+export function watchReport(watch: PacketWatch, flowsMax: number = Number.POSITIVE_INFINITY): WatchReport {
   const { flows } = watch;
   return {
     frames: watch.frames,
@@ -93,7 +94,10 @@ export function watchReport(watch: PacketWatch): WatchReport {
     malformedShare: watch.frames === 0 ? 0 : watch.malformed / watch.frames,
     notIp: watch.notIp,
     fragments: watch.fragments,
-    flows: busiest(watch).map((flow) => flowReport(watch, flow)),
+    flowCount: flows.count,
+    flows: busiest(watch)
+      .slice(0, flowsMax)
+      .map((flow) => flowReport(watch, flow)),
     evicted: { flows: flows.index.evicted, packets: flows.gone[0]!, bytes: flows.gone[1]! },
     sources: sourceReports(watch),
     findings: findingsOf(watch),
