@@ -21,6 +21,7 @@ const BENCHES: Readonly<Record<string, string>> = {
   memory: 'idle clients of a server, over loopback: bytes a connection',
   congestion: 'congestion control in the bottleneck model: rates, queues, fairness',
   proxy: 'links of the simulator in real time: microseconds added and late, packets a second, and beside the simulator',
+  sniff: 'the sniffer against tcpdump on a veth under load: CPU a packet, drops',
   sim: 'the simulator: events and virtual seconds a second',
 };
 
