@@ -65,13 +65,19 @@ export class FlowTable {
     while (flow >= 0 && !this.#matches(flow, tuple)) flow = this.index.after(flow);
     this.isNew = flow < 0;
     if (flow < 0) flow = this.#begin(hash, tuple, seconds, nanoseconds);
-    else this.index.touch(flow);
-    const lane = 2 * flow + this.side;
+    this.addKnown(flow, 2 * flow + this.side, bytes, seconds, nanoseconds);
+    return flow;
+  }
+
+  /** Counts a packet of a lane that is known. Ages are told in seconds: a flow is made the newest once in each. */
+  addKnown(flow: number, lane: number, bytes: number, seconds: number, nanoseconds: number): void {
     this.packets[lane]! += 1;
     this.bytes[lane]! += bytes;
-    this.lastSeconds[flow] = seconds;
+    if (this.lastSeconds[flow] !== seconds) {
+      this.lastSeconds[flow] = seconds;
+      this.index.touch(flow);
+    }
     this.lastNanoseconds[flow] = nanoseconds;
-    return flow;
   }
 
   /** Seconds between a flow's first packet and its last. */
@@ -95,6 +101,7 @@ export class FlowTable {
     }
     this.firstSeconds[flow] = seconds;
     this.firstNanoseconds[flow] = nanoseconds;
+    this.lastSeconds[flow] = seconds;
     this.side = 0;
     return flow;
   }

@@ -46,10 +46,7 @@ export class SourceTable {
     hash = settle(hash);
     let source = this.index.first(hash);
     while (source >= 0 && !this.#matches(source, tuple)) source = this.index.after(source);
-    if (source >= 0) {
-      this.index.touch(source);
-      return source;
-    }
+    if (source >= 0) return source;
     source = this.index.insert(hash);
     for (let i = 0; i < ADDRESS_WORDS; i++) this.addresses[source * ADDRESS_WORDS + i] = tuple[SOURCE_WORD + i]!;
     this.packets[source] = 0;
@@ -57,6 +54,7 @@ export class SourceTable {
     this.malformed[source] = 0;
     this.peak[source] = 0;
     this.#inSecond[source] = 0;
+    this.#second[source] = 0;
     return source;
   }
 
@@ -67,6 +65,7 @@ export class SourceTable {
     if (this.#second[source] !== second) {
       this.#second[source] = second;
       this.#inSecond[source] = 0;
+      this.index.touch(source); // ages are told in seconds
     }
     const inSecond = this.#inSecond[source]! + 1;
     this.#inSecond[source] = inSecond;
