@@ -75,7 +75,12 @@ export class FrameFile {
       sectionHeader('tickwire sniff'),
       interfaceDescription(LINKTYPE_ETHERNET, interfaceName, about, NANOSECONDS),
     ]);
-    this.bytes = writeSync(this.#fd, head);
+    try {
+      this.bytes = writeSync(this.#fd, head);
+    } catch (error) {
+      closeSync(this.#fd);
+      throw fileError((error as NodeJS.ErrnoException).code ?? 'EIO', file);
+    }
   }
 
   /**
@@ -168,8 +173,7 @@ export class FrameFile {
         const errno = lastErrno();
         if (errno === EINTR || errno === EAGAIN) continue; // a pipe that is full: its reader is slow
         this.#cut();
-        const code = errnoName(errno);
-        throw new SysError(code, 'writev', `${this.file}: ${REMEDIES[code] ?? 'it cannot be written'}`);
+        throw fileError(errnoName(errno), this.file);
       }
       left -= written;
       first = this.#skip(first, written);
@@ -190,6 +194,10 @@ export class FrameFile {
   #cut(): void {
     if (this.#isRegular) ftruncateSync(this.#fd, this.bytes);
   }
+}
+
+function fileError(code: string, file: string): SysError {
+  return new SysError(code, 'write', `${file}: ${REMEDIES[code] ?? 'it cannot be written'}`);
 }
 
 const REMEDIES: Readonly<Record<string, string>> = {
