@@ -13,8 +13,10 @@ import { canPin } from './bench-child.ts';
 
 const SNIFFER_CORE = 0;
 const SENDER_CORE = 1;
-/** Until a sniffer that has been started has its ring, and Node its code compiled by a first load. */
-const START_MILLIS = 700;
+/** How often it is looked whether a sniffer has its ring, and how long. */
+const LOOK_MILLIS = 50;
+const LOOKS_MAX = 200;
+/** A first load, until Node has compiled its code. */
 const WARM_UP_SECONDS = 1.5;
 const WINDOW_SECONDS = 3;
 /** Until blocks that are not full are handed over: tcpdump waits a second for its own. */
@@ -55,7 +57,7 @@ export class SniffContest {
   async run(contender: Contender, packetsPerSecond: number): Promise<Run> {
     const sniffer = this.#start(contender);
     try {
-      await sleep(START_MILLIS);
+      await sniffer.ready();
       const warm = await this.#send(packetsPerSecond, WARM_UP_SECONDS);
       const before = cpuNanos(sniffer.pid);
       const load = await this.#send(packetsPerSecond, WINDOW_SECONDS);
@@ -117,6 +119,16 @@ class Sniffer {
       this.err += text;
     });
     this.ended = new Promise((resolve) => this.#process.once('close', () => resolve()));
+  }
+
+  /** Until its packet socket is bound: the file has a line of names, and a line a socket with a 1 for "running". */
+  async ready(): Promise<void> {
+    for (let look = 0; look < LOOKS_MAX; look++) {
+      await sleep(LOOK_MILLIS);
+      const [, ...sockets] = readFileSync(`/proc/${this.pid}/net/packet`, 'utf8').trim().split('\n');
+      if (sockets.some((line) => line.trim().split(/\s+/)[5] === '1')) break;
+    }
+    await sleep(LOOK_MILLIS); // filter and ring may come after the bind
   }
 
   /** Ends it orderly and reads what it counted. */
