@@ -71,6 +71,13 @@ const SOCK_FPROG = { count: 'u16', filter: 'ptr' } as const;
 /** `struct sock_fprog`: a program of classic BPF. */
 export const SockFprog: Struct<typeof SOCK_FPROG> = struct(SOCK_FPROG);
 
+/** `struct virtio_net_hdr`: bytes, and offsets of the kind of joined frame and of the bytes of each part. */
+export const VIRTIO_NET_HDR_BYTES = 10;
+export const VIRTIO_GSO_TYPE_AT = 1;
+export const VIRTIO_GSO_BYTES_AT = 4;
+/** UDP datagrams. */
+export const VIRTIO_NET_HDR_GSO_UDP_L4 = 5;
+
 export const AF_PACKET = 17;
 export const SOCK_RAW_NONBLOCK_CLOEXEC = 0x80803;
 /** Every protocol, in network order as sockaddr_ll has it: htons(ETH_P_ALL). */
@@ -81,6 +88,8 @@ export const PACKET_RX_RING = 5;
 export const PACKET_STATISTICS = 6;
 export const PACKET_VERSION = 10;
 export const PACKET_RESERVE = 12;
+/** A `struct virtio_net_hdr` before each frame: whether it is joined of several, and how. */
+export const PACKET_VNET_HDR = 15;
 /** Frames that leave are not handed over (Linux 4.20). */
 export const PACKET_IGNORE_OUTGOING = 23;
 export const PACKET_MR_PROMISC = 1;

@@ -3,6 +3,7 @@
  * would have dropped. It is bound to a protocol only at the end; until then the kernel hands it nothing.
  */
 
+import { release } from 'node:os';
 import { errnoName } from '../errno.ts';
 import { NativeArena } from '../ffi/arena.ts';
 import { lastErrno } from '../ffi/syscall.ts';
@@ -37,6 +38,8 @@ export interface PacketDescriptor {
   readonly hardware: number;
   /** Whether the kernel keeps to itself the frames that leave. */
   readonly ignoresOutgoing: boolean;
+  /** Whether a `virtio_net_hdr` is before each frame. */
+  readonly tellsJoined: boolean;
 }
 
 /** Opens one on an interface of the network namespace that this thread is in. @throws SysError with a remedy */
@@ -57,6 +60,7 @@ export class PacketOpening {
     try {
       this.setWord('PACKET_VERSION', abi.PACKET_VERSION, abi.TPACKET_V3);
       this.setWord('PACKET_RESERVE', abi.PACKET_RESERVE, RESERVE_BYTES);
+      const tellsJoined = knowsJoinedUdp() && this.tryWord(abi.PACKET_VNET_HDR, 1);
       this.askForRing(shape);
       if (filter !== null) this.attach(filter);
       const index = ringCalls().if_nametoindex(this.name);
@@ -69,7 +73,7 @@ export class PacketOpening {
       this.bind(index, abi.ETH_P_ALL_NETWORK);
       const error = pendingError(fd);
       if (error !== '') throw ringError(error, 'bind(AF_PACKET)', this.name);
-      return { fd, hardware, ignoresOutgoing };
+      return { fd, hardware, ignoresOutgoing, tellsJoined };
     } catch (error) {
       this.calls.close(fd);
       throw error;
@@ -143,6 +147,12 @@ export class PacketOpening {
     if (this.calls.setsockopt(this.fd, level, option, this.arena.address + VALUE_AT, bytes) < 0)
       throw ringError(errnoName(lastErrno()), `setsockopt(${what})`, this.name);
   }
+}
+
+/** Before Linux 6.2 the kernel has no word for joined UDP datagrams, and drops the frame where it should say it. */
+function knowsJoinedUdp(): boolean {
+  const [major, minor] = release().split('.').map(Number) as [number, number];
+  return major > 6 || (major === 6 && minor >= 2);
 }
 
 let errorArena: NativeArena | null = null;

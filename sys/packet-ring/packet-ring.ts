@@ -5,6 +5,10 @@
  * next one, `next()` walks over its frames and sets where each lies, `leaveBlock()` gives it back. Nothing is copied and
  * nothing allocated; until its block is left a frame stays where it is, and belongs to the reader.
  *
+ * What the kernel has put together is taken apart again: VLAN tags that it took off are put back, and UDP datagrams that it
+ * joined (on loopback, and where this machine is the sender) are shown one by one, as the wire sees them. Frames that it joined in a
+ * way which it cannot tell (SCTP, tunnels) are among its drops.
+ *
  * Statuses are words of memory that two processors share: read and written with Atomics, which also keeps this side's
  * reads of a block between the two.
  */
@@ -14,6 +18,7 @@ import { NativeArena } from '../ffi/arena.ts';
 import type { FilterProgram } from '../filter/program.ts';
 import { linuxCalls } from '../linux/calls.ts';
 import * as abi from './abi.ts';
+import { JoinedFrame } from './joined-frame.ts';
 import { type PacketDescriptor, PacketOpening, pendingError, type RingShape } from './packet-descriptor.ts';
 import { RingMemory } from './ring-memory.ts';
 
@@ -75,6 +80,8 @@ export class PacketRing implements Pollable {
   readonly #shape: RingShape;
   readonly #name: string;
   readonly #skipOutgoing: boolean;
+  readonly #tellsJoined: boolean;
+  readonly #joined: JoinedFrame = new JoinedFrame();
   /** The block that is read now, or that the kernel hands over next. */
   #block = 0;
   /** Frames of it that have not been walked over; 0: it is still the kernel's. */
@@ -100,6 +107,7 @@ export class PacketRing implements Pollable {
     );
     this.pollHandle = opened.fd;
     this.#skipOutgoing = opened.hardware === abi.ARPHRD_LOOPBACK && !opened.ignoresOutgoing;
+    this.#tellsJoined = opened.tellsJoined;
     try {
       this.#memory = new RingMemory(opened.fd, this.#shape.blockBytes * this.#shape.blocks);
     } catch (error) {
@@ -116,6 +124,14 @@ export class PacketRing implements Pollable {
     return this.#name;
   }
 
+  /**
+   * Whether the next frame will lie over the end of this one: datagrams that the kernel had joined are shown one by one.
+   * Whoever keeps frames until the block is left must be done with this one before `next()`.
+   */
+  get isSpoilt(): boolean {
+    return this.#joined.isMore;
+  }
+
   /** Takes the next block; false where the kernel has handed none over. */
   enterBlock(): boolean {
     if (this.pollHandle < 0) return false;
@@ -130,6 +146,10 @@ export class PacketRing implements Pollable {
 
   /** Goes to the next frame of the block; false at its end. */
   next(): boolean {
+    if (this.#joined.isMore) {
+      this.#cut();
+      return true;
+    }
     const words = this.#words;
     while (this.#left > 0) {
       const at = this.#header;
@@ -142,7 +162,9 @@ export class PacketRing implements Pollable {
       this.wireBytes = words[word + WIRE]!;
       this.seconds = words[word + SECONDS]!;
       this.nanoseconds = words[word + NANOSECONDS]!;
+      const datagramBytes = this.#tellsJoined ? this.#joinedBytes() : 0;
       if ((words[word + PACKET_STATUS]! & abi.TP_STATUS_VLAN_VALID) !== 0) this.#putTagBack(word);
+      if (datagramBytes > 0 && this.#joined.open(this.bytes, this.offset, this.end, datagramBytes)) this.#cut();
       return true;
     }
     return false;
@@ -187,6 +209,20 @@ export class PacketRing implements Pollable {
     this.end = 0;
     this.#memory.release();
     linuxCalls().close(fd);
+  }
+
+  /** Bytes of each datagram's payload where the frame is joined of several; 0 where it is none. */
+  #joinedBytes(): number {
+    const at = this.offset - abi.VIRTIO_NET_HDR_BYTES;
+    if (this.bytes[at + abi.VIRTIO_GSO_TYPE_AT] !== abi.VIRTIO_NET_HDR_GSO_UDP_L4) return 0;
+    return this.bytes[at + abi.VIRTIO_GSO_BYTES_AT]! | (this.bytes[at + abi.VIRTIO_GSO_BYTES_AT + 1]! << 8);
+  }
+
+  #cut(): void {
+    this.#joined.next();
+    this.offset = this.#joined.offset;
+    this.end = this.#joined.end;
+    this.wireBytes = this.end - this.offset;
   }
 
   /** Puts the tag that the kernel took off back between the addresses and the type (there are bytes free before them). */

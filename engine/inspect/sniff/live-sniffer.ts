@@ -134,7 +134,9 @@ export class LiveSniffer {
     while (blocks < BLOCKS_A_TURN && ring.enterBlock()) {
       while (ring.next()) {
         watch.addFrame(bytes, ring.offset, ring.end, ring.wireBytes, ring.seconds, ring.nanoseconds);
-        if (file !== null) file.append(ring.offset, ring.end, ring.wireBytes, ring.seconds, ring.nanoseconds);
+        if (file === null) continue;
+        file.append(ring.offset, ring.end, ring.wireBytes, ring.seconds, ring.nanoseconds);
+        if (ring.isSpoilt) file.flush();
       }
       if (file !== null) file.flush();
       ring.leaveBlock();

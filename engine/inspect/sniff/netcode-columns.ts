@@ -10,8 +10,6 @@
  * - **Round trips** are of two parts, as seen from here: to the server and back (request to challenge, response to the
  *   first keep-alive), and to the client and back (challenge to response). Only where nothing was repeated in between,
  *   since an answer to a repeated packet does not say to which. The least of each counts.
- * - A datagram that the kernel joined of several (GSO, on loopback and where the sender is this machine) is one frame, and
- *   only the first header in it is read.
  */
 
 import { ACCEPTED } from '../../../transport/netcode/drop-counters.ts';

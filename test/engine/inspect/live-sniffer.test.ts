@@ -17,6 +17,7 @@ import { linuxCalls } from '../../../sys/linux/calls.ts';
 import { AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, SockaddrLl } from '../../../sys/packet-ring/abi.ts';
 import { ringCalls } from '../../../sys/packet-ring/calls.ts';
 import { PacketRing } from '../../../sys/packet-ring/packet-ring.ts';
+import { heapBytesOf } from '../../sys/collect-garbage.ts';
 import { FAR, NamespacePair, NEAR, whyNoNamespaces } from '../../sys/linux/namespaces.ts';
 import { append } from '../../sys/linux/sockets.ts';
 
@@ -109,6 +110,77 @@ describe.skipIf(noRing !== '')(`the sniffer on loopback${because(noRing)}`, () =
       back: { packets: 300, bytes: 3 * 5050 + 300 * 42 },
     });
     for (const socket of [a, b, other]) socket.close();
+    sys.close();
+  });
+
+  it.each([
+    ['127.0.0.1', 42],
+    ['::1', 62],
+  ])('shows datagrams that the kernel has joined one by one, in the file too (%s)', async (host, headerBytes) => {
+    const sys = openSys({ backend: 'linux' });
+    const a = await sys.openUdp(addressOf(host, 0)!);
+    const file = join(folder, `joined-${headerBytes}.pcapng`);
+    const live = sniffer('lo', `udp port ${a.localAddress[16]! + 256 * a.localAddress[17]!}`, file);
+    const sizes = [300, 300, 300, 300, 120]; // one send
+    for (const [i, size] of sizes.entries()) append(a, a.localAddress, size, i + 1);
+    a.flush();
+    takeAll(live);
+    live.close();
+    const [flow] = watchReport(live.watch).flows;
+    expect(flow!.forward).toMatchObject({ packets: 5, bytes: 1320 + 5 * headerBytes });
+    expect(watchReport(live.watch).malformed).toBe(0);
+    expect(live.counts().packets).toBe(1);
+    const again = new FileSniffer({ read: file, filter: '', write: null, seed: 2 });
+    while (again.advance(100)) {}
+    again.close();
+    expect(watchReport(again.watch)).toEqual(watchReport(live.watch));
+    if (noTshark === '') {
+      const words = ['-r', file, '-o', 'udp.check_checksum:TRUE', '-o', 'ip.check_checksum:TRUE', '-T', 'fields'];
+      const fields = ['udp.length', 'udp.checksum.status', 'data'].flatMap((field) => ['-e', field]);
+      const text = execFileSync('tshark', [...words, ...fields], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      const rows = sizes.map((size, i) => [size + 8, 'Good', `0${i + 1}`.repeat(size)]);
+      const statuses: Record<string, string> = { '1': 'Good', Good: 'Good' };
+      expect(
+        text
+          .trim()
+          .split('\n')
+          .map((line) => line.split('\t'))
+          .map(([length, status, data]) => [Number(length), statuses[status!] ?? status, data]),
+      ).toEqual(rows);
+    }
+    a.close();
+    sys.close();
+  });
+
+  it('allocates nothing for 50,000 packets from the ring to the tables and to a file', async () => {
+    const sys = openSys({ backend: 'linux' });
+    const a = await sys.openUdp(addressOf('127.0.0.1', 0)!, { gso: false, receiveBufferBytes: 4 << 20 });
+    const b = await sys.openUdp(addressOf('127.0.0.1', 0)!, { gso: false });
+    const live = sniffer('lo', `udp port ${a.localAddress[16]! + 256 * a.localAddress[17]!}`, '/dev/null');
+    for (let i = 0; i < 50; i++) append(b, a.localAddress, 100, i);
+    let sent = 0;
+    const exchange = (): void => {
+      for (let i = 0; i < 1000; i++) {
+        // The slots still hold what was sent last time: only the count has gone down.
+        b.tx.count = 50;
+        b.flush();
+        if (i % 8 === 7) live.turn();
+      }
+      sent += 50_000;
+      while (live.watch.frames < sent) live.waitAndTurn(PATIENCE_MICROS);
+    };
+    const bytesAPacket: number[] = [];
+    for (let round = 0; round < 12 && !(bytesAPacket.at(-1)! < 0.5); round++)
+      bytesAPacket.push(heapBytesOf(exchange) / 50_000);
+    live.close();
+    expect(bytesAPacket.at(-1), `bytes a packet, round by round: ${bytesAPacket}`).toBeLessThan(0.5);
+    expect(live.written).toBe(sent);
+    expect(live.counts().drops).toBe(0);
+    a.close();
+    b.close();
     sys.close();
   });
 

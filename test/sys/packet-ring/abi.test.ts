@@ -47,6 +47,10 @@ const PAIRS: readonly [string, number][] = [
   ['PACKET_STATISTICS', abi.PACKET_STATISTICS],
   ['PACKET_VERSION', abi.PACKET_VERSION],
   ['PACKET_RESERVE', abi.PACKET_RESERVE],
+  ['PACKET_VNET_HDR', abi.PACKET_VNET_HDR],
+  ['sizeof(struct virtio_net_hdr)', abi.VIRTIO_NET_HDR_BYTES],
+  ['offsetof(struct virtio_net_hdr, gso_type)', abi.VIRTIO_GSO_TYPE_AT],
+  ['offsetof(struct virtio_net_hdr, gso_size)', abi.VIRTIO_GSO_BYTES_AT],
   ['PACKET_MR_PROMISC', abi.PACKET_MR_PROMISC],
   ['TPACKET_V3', abi.TPACKET_V3],
   ['TP_STATUS_USER', abi.TP_STATUS_USER],
@@ -67,7 +71,9 @@ it.skipIf(!compiles)(`layouts and constants are those of the kernel's headers${w
   try {
     const prints = PAIRS.map(([c]) => `  printf("%lld\\n", (long long)(${c}));`).join('\n');
     const headers = ['stddef', 'stdio', 'sys/socket', 'sys/mman', 'arpa/inet', 'linux/if_packet', 'linux/if_ether'];
-    const includes = [...headers, 'linux/filter', 'net/if_arp'].map((name) => `#include <${name}.h>\n`).join('');
+    const includes = [...headers, 'linux/filter', 'linux/virtio_net', 'net/if_arp']
+      .map((name) => `#include <${name}.h>\n`)
+      .join('');
     writeFileSync(
       join(folder, 'abi.c'),
       `#define _GNU_SOURCE\n${includes}int main(void) {\n${prints}\n  return 0;\n}\n`,
