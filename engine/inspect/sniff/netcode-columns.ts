@@ -192,7 +192,6 @@ export class NetcodeColumns {
       const micros = microsBetween(this.#toClientSeconds[flow]!, this.#toClientNanos[flow]!, seconds, nanoseconds);
       keepLeast(this.toClientMicros, flow, micros);
     }
-    this.#toClientOut[flow] = MANY_OUT; // a second response answers the same challenge
     this.#askServer(flow, seconds, nanoseconds);
   }
 

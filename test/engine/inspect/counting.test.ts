@@ -123,7 +123,7 @@ describe('the numbers of a lane', () => {
     fc.assert(
       fc.property(
         fc.nat(2 ** 40),
-        fc.array(fc.integer({ min: -WINDOW + 40, max: 39 }), { maxLength: 200 }),
+        fc.array(fc.integer({ min: -60, max: 49 }), { minLength: 100, maxLength: 300 }),
         (start, steps) => {
           const columns = new SequenceColumns(1);
           const seen = new Set<number>();
@@ -244,7 +244,7 @@ describe('sources', () => {
       show(500, `10.0.0.9:${1000 + (i % 100)}`, SERVER, Uint8Array.of(i));
     for (let i = 0; i < 200; i++) {
       const frame = udpFrame('10.0.0.8:1', SERVER, new Uint8Array(20));
-      if (i % 20 === 0) frame[39] = 7; // a UDP length of 7
+      if (i % 20 === 0) frame[39] = i % 40 === 0 ? 7 : 29; // shorter than its header, longer than the packet
       watch.addFrame(frame, 0, frame.length, frame.length, 1000, i);
     }
     expect(watch.malformed).toBe(10);
@@ -284,6 +284,21 @@ describe('frames of every kind', () => {
     const short = report(0);
     expect(short).toEqual(report(4));
     expect(short.lanes.length).toBeGreaterThan(100);
+  });
+
+  it('are not mixed up where there are more flows than the short way has places for', () => {
+    const watch = new PacketWatch(5);
+    const show = (port: number, second: number): void => {
+      const frame = udpFrame(`10.0.0.1:${port}`, SERVER, Uint8Array.of(1));
+      watch.addFrame(frame, 0, frame.length, frame.length, second, 0);
+    };
+    for (let round = 0; round < 3; round++) for (let port = 1; port <= 3000; port++) show(port, round);
+    const counts = (): Set<number> => new Set(watchReport(watch).flows.map(({ forward }) => forward.packets));
+    expect([watch.flows.count, counts()]).toEqual([3000, new Set([3])]);
+    // More flows than the table has: each has made room before it speaks again.
+    for (let round = 10; round < 13; round++) for (let port = 1; port <= 5000; port++) show(port, round);
+    expect([watch.flows.count, counts()]).toEqual([4096, new Set([1])]);
+    expect(watch.flows.gone[0]).toBe(watch.frames - 4096);
   });
 
   it('cut anywhere are never read beside their end', () => {
