@@ -11,6 +11,7 @@ import { FrameFile } from '../../../sys/packet-ring/frame-file.ts';
 import { PacketRing, RING_SHAPE, type RingCounts } from '../../../sys/packet-ring/packet-ring.ts';
 import { ringError } from '../../../sys/packet-ring/ring-error.ts';
 import { PacketWatch } from './packet-watch.ts';
+import { warmUp } from './warm-up.ts';
 
 /** The ring's key in the poller: its only one. */
 const RING_KEY = 1;
@@ -52,6 +53,7 @@ export class LiveSniffer {
   /** @throws SysError, FilterError, and what the file system throws; nothing stays open */
   constructor(options: LiveOptions) {
     const filter = compileFilter(options.filter);
+    warmUp();
     this.#clock = options.clock;
     this.watch = new PacketWatch(options.seed);
     this.#ring = new PacketRing(options.interfaceName, { filter, promiscuous: options.promiscuous ?? false });
