@@ -25,7 +25,8 @@
  *   Ethernet, IEEE 802.3 (types below 1,536).
  * - `host 10.1` is an error here; tcpdump takes it for a net. `ip proto udp` is fine here; tcpdump wants `\udp`.
  * - Of frames that are cut off: a program drops those which end before a byte that it looks at. This compiler looks at
- *   bytes in the order of the text, as `tcpdump -O` does; tcpdump's optimiser changes that order in places.
+ *   bytes in the order of the text, as `tcpdump -O` does, and not at those that a mask leaves out; tcpdump's optimiser
+ *   changes the order in places.
  * - `vlan` looks at the bytes of the frame. On a live Linux interface the kernel takes tags off before sockets see the
  *   frame, and libpcap asks for what it noted beside it; `vlan` is for files and for rings that put the tag back.
  */

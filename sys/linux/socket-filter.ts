@@ -3,19 +3,19 @@
 import { NativeArena } from '../ffi/arena.ts';
 import { type Struct, struct } from '../ffi/struct.ts';
 import { must } from '../ffi/syscall.ts';
-import { FilterProgram, type Instruction } from '../filter/program.ts';
+import { BPF_RET, FilterProgram, type Instruction } from '../filter/program.ts';
 import { SOL_SOCKET } from './abi.ts';
 import { linuxCalls } from './calls.ts';
 
-const SO_ATTACH_FILTER = 26;
-const SO_DETACH_FILTER = 27;
+export const SO_ATTACH_FILTER = 26;
+export const SO_DETACH_FILTER = 27;
 
 const SOCK_FPROG = { count: 'u16', filter: 'ptr' } as const;
 /** `struct sock_fprog` (linux/filter.h). */
-const SockFprog: Struct<typeof SOCK_FPROG> = struct(SOCK_FPROG);
+export const SockFprog: Struct<typeof SOCK_FPROG> = struct(SOCK_FPROG);
 
 /** Drops everything: attached before bind, it keeps out what arrives before the real filter is in place. */
-const DROP_ALL: Instruction = { code: 0x06, jumpTrue: 0, jumpFalse: 0, operand: 0 };
+const DROP_ALL: Instruction = { code: BPF_RET, jumpTrue: 0, jumpFalse: 0, operand: 0 };
 export const DROP_ALL_PROGRAM: FilterProgram = new FilterProgram([DROP_ALL]);
 
 /**

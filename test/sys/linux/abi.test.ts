@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { struct } from '../../../sys/ffi/struct.ts';
 import * as abi from '../../../sys/linux/abi.ts';
+import { IP_HDRINCL, SOCK_RAW_NONBLOCK_CLOEXEC } from '../../../sys/linux/raw-socket.ts';
+import { SO_ATTACH_FILTER, SO_DETACH_FILTER, SockFprog } from '../../../sys/linux/socket-filter.ts';
 import { AF_INET6, SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES } from '../../../sys/posix/sockaddr.ts';
 
 const compiles = process.platform === 'linux' && spawnSync('gcc', ['--version']).status === 0;
@@ -47,11 +49,16 @@ const STRUCTS: readonly [string, { readonly SIZE: number }, Record<string, strin
     abi.InPktinfo,
     { interface: 'ipi_ifindex', specificDestination: 'ipi_spec_dst', destination: 'ipi_addr' },
   ],
+  ['struct sock_fprog', SockFprog, { count: 'len', filter: 'filter' }],
   ['struct in6_pktinfo', abi.In6Pktinfo, { destination: 'ipi6_addr', interface: 'ipi6_ifindex' }],
 ];
 
 /** Constants of ours, and the C expression that must have the same value. */
 const CONSTANTS: readonly [number, string][] = [
+  [SOCK_RAW_NONBLOCK_CLOEXEC, 'SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC'],
+  [IP_HDRINCL, 'IP_HDRINCL'],
+  [SO_ATTACH_FILTER, 'SO_ATTACH_FILTER'],
+  [SO_DETACH_FILTER, 'SO_DETACH_FILTER'],
   [abi.EPOLL_CLOEXEC, 'EPOLL_CLOEXEC'],
   [abi.EPOLL_CTL_ADD, 'EPOLL_CTL_ADD'],
   [abi.EPOLL_CTL_DEL, 'EPOLL_CTL_DEL'],
@@ -105,6 +112,7 @@ function valuesInC(expressions: readonly string[]): number[] {
 #include <stddef.h>
 #include <stdio.h>
 #include <time.h>
+#include <linux/filter.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
