@@ -29,6 +29,8 @@ const ROOMS: readonly RoomRule[] = [
   { room: 'sys/api.ts', own: PLAIN, packages: [], node: [] },
   ...PLAIN.map((room) => ({ room, own: PLAIN, packages: [], node: [] })),
   { room: 'sys/ffi/library.ts', own: ['sys/'], packages: ['koffi'], node: ['*'] },
+  // A file's format, written by the simulator and by the sniffer: bytes in, bytes out.
+  { room: 'sys/pcapng/', own: ['sys/pcapng/', ...PLAIN], packages: [], node: [] },
   { room: 'transport/', own: ['transport/', 'sys/api.ts'], packages: [], node: [] },
   { room: 'engine/', own: ['engine/', 'transport/', 'sys/api.ts'], packages: [], node: [] },
   { room: 'engine/open.ts', own: ['engine/', 'sys/'], packages: [], node: [] },
@@ -52,8 +54,9 @@ const ROOMS: readonly RoomRule[] = [
     node: ['worker_threads'],
   },
   { room: 'engine/cli/', own: ['engine/', 'sys/'], packages: ['commander'], node: ['*'] },
-  { room: 'engine/inspect/', own: ['engine/', 'transport/', 'sys/api.ts'], packages: [], node: ['*'] },
+  { room: 'engine/inspect/', own: ['engine/', 'transport/', 'sys/'], packages: [], node: ['*'] },
   { room: 'sim/', own: ['sim/', 'engine/', 'transport/', 'sys/api.ts'], packages: ['eventemitter3'], node: [] },
+  { room: 'sim/capture/', own: ['sim/', 'engine/', 'transport/', 'sys/api.ts', 'sys/pcapng/'], packages: [], node: [] },
   { room: 'sim/world/streams.ts', own: ['sim/', 'sys/api.ts'], packages: ['seedrandom'], node: [] },
   ...[
     'expectations.ts',

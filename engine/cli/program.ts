@@ -4,6 +4,8 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import type { DoctorReport } from './doctor.ts';
 import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-code.ts';
+import type { SniffOptions } from './sniff.ts';
+import { addSniff } from './sniff-command.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What commands do, replaceable in tests. Loaded only when the command is called. */
@@ -11,6 +13,8 @@ export interface Commands {
   examine(): Promise<DoctorReport>;
   /** Runs the simulator's command line and returns its exit code. */
   simulate(words: readonly string[]): Promise<number>;
+  /** Watches an interface or reads a file, and returns the exit code. */
+  sniff(options: SniffOptions, terminal: Terminal): Promise<number>;
 }
 
 /**
@@ -25,6 +29,7 @@ const COMMANDS: Commands = {
     process.env.TICKWIRE_COMMAND = 'npx tickwire sim'; // what it says to paste
     return (await import('./hand-over.ts')).handOver(SIMULATOR, words);
   },
+  sniff: async (options, terminal) => (await import('./sniff.ts')).sniff(options, terminal),
 };
 
 const EXIT_CODES = `
@@ -48,6 +53,9 @@ export async function runCommandLine(
   let exitCode = EXIT_OK;
   const program = newProgram(terminal);
   addDoctor(program, terminal, commands, (code) => {
+    exitCode = code;
+  });
+  addSniff(program, terminal, commands, (code) => {
     exitCode = code;
   });
   // For the help only.

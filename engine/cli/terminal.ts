@@ -8,8 +8,14 @@ export interface Terminal {
   err(text: string): void;
   /** Whether `out` is a terminal that shows colours. */
   readonly colour: boolean;
+  /** Its size in characters; null or missing where `out` is no terminal that a table can be redrawn on. */
+  screen?(): { readonly columns: number; readonly rows: number } | null;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
+
+/** Of a terminal that does not tell its size. */
+const COLUMNS_DEFAULT = 80;
+const ROWS_DEFAULT = 24;
 
 /** This process's terminal. NO_COLOR switches colours off, whatever its value (no-color.org). */
 export function processTerminal(): Terminal {
@@ -25,6 +31,10 @@ export function processTerminal(): Terminal {
     out: (text) => void stdout.write(`${text}\n`),
     err: (text) => void stderr.write(`${text}\n`),
     colour: stdout.isTTY === true && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb',
+    screen: () =>
+      stdout.isTTY === true && env.TERM !== 'dumb'
+        ? { columns: stdout.columns || COLUMNS_DEFAULT, rows: stdout.rows || ROWS_DEFAULT }
+        : null,
     env,
   };
 }

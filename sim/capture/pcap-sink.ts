@@ -6,11 +6,6 @@
  */
 
 import type { Micros } from '../../sys/api.ts';
-import { EPOCH_UNIX_SECONDS } from '../world/timeline.ts';
-import type { CapturedPacket, CaptureSink } from './captured-packet.ts';
-import { withIpHeaders } from './ip-headers.ts';
-import type { OpenedPacket } from './packet-opener.ts';
-import { type ChannelName, linesAbout, titleOf } from './packet-text.ts';
 import {
   enhancedPacket,
   FLAG_INBOUND,
@@ -19,10 +14,16 @@ import {
   LINKTYPE_RAW,
   LINKTYPE_USER0,
   sectionHeader,
-} from './pcapng.ts';
+} from '../../sys/pcapng/blocks.ts';
+import { EPOCH_UNIX_SECONDS } from '../world/timeline.ts';
+import type { CapturedPacket, CaptureSink } from './captured-packet.ts';
+import { withIpHeaders } from './ip-headers.ts';
+import type { OpenedPacket } from './packet-opener.ts';
+import { type ChannelName, linesAbout, titleOf } from './packet-text.ts';
 
 const WIRE = 0;
 const DECRYPTED = 1;
+const TWO_TO_32 = 0x1_0000_0000;
 
 /** Before the data of an opened packet: version, side, packet type, 0, session u32, client id u64, sequence u64; little-endian. */
 export const OPENED_HEADER_BYTES = 24;
@@ -61,11 +62,12 @@ export class PcapSink implements CaptureSink {
   #put(packet: CapturedPacket): void {
     const { opened, bytes, addresses, index, sentAt } = packet;
     const time: Micros = EPOCH_UNIX_SECONDS * 1_000_000 + sentAt;
+    const [high, low] = [Math.floor(time / TWO_TO_32), time % TWO_TO_32];
     const flags = opened === null ? 0 : opened.fromClient ? FLAG_INBOUND : FLAG_OUTBOUND; // as a server sees it
     const lines = linesAbout(packet, this.#nameOf);
-    this.#write(enhancedPacket(WIRE, time, withIpHeaders(bytes, addresses, index), flags, lines));
+    this.#write(enhancedPacket(WIRE, high, low, withIpHeaders(bytes, addresses, index), flags, lines));
     if (opened === null || opened.sequence < 0n) return;
-    this.#write(enhancedPacket(DECRYPTED, time, withOpenedHeader(opened), flags, [titleOf(packet)]));
+    this.#write(enhancedPacket(DECRYPTED, high, low, withOpenedHeader(opened), flags, [titleOf(packet)]));
   }
 }
 

@@ -5,8 +5,9 @@ import * as packet from './kernel-packet.ts';
 import * as server from './kernel-server.ts';
 import * as xdp from './kernel-xdp.ts';
 import { type BenchModule, type BenchOptions, type BenchReport, joined } from './report.ts';
+import * as sniff from './sniff.ts';
 
-const PARTS: Readonly<Record<string, BenchModule>> = { packet, xdp, server, ladder };
+const PARTS: Readonly<Record<string, BenchModule>> = { packet, xdp, server, sniff, ladder };
 
 export async function run(options: BenchOptions): Promise<BenchReport> {
   const reports: BenchReport[] = [];

@@ -1,5 +1,6 @@
 /** A kernel that takes no more datagrams: what it did not take stays, in order, and nobody spins meanwhile. */
 
+import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { DatagramSocket } from '../../sys/api.ts';
 import { addressOf, EDGE, formatHost, ONESHOT, READABLE, WRITABLE } from '../../sys/api.ts';
@@ -94,23 +95,33 @@ export function congestionTests(test: WorkbenchTest): void {
       poller.add(way.socket, 5, WRITABLE);
       await workbench.settle(poller, SILENCE_MICROS); // compiles what is about to be measured
       const { clock } = workbench.sys;
-      // V8's compilers and collectors work now and then beside us: of some spans the calmest is the poller's own.
+      // Where only the process's time is known, V8's collectors work now and then beside us: of some spans the calmest counts.
       let share = 1;
       for (let span = 0; span < SPANS_MAX && share >= CPU_SHARE_MAX; span++) {
         const start = clock.now();
-        const before = process.cpuUsage();
+        const before = threadMicros();
         let wakes = 0;
         for (let left = 1_000_000; left > 0; left = start + 1_000_000 - clock.now()) {
           await workbench.settle(poller, left);
           wakes++;
         }
-        const used = process.cpuUsage(before);
-        share = (used.user + used.system) / (clock.now() - start);
+        share = (threadMicros() - before) / (clock.now() - start);
         expect(wakes).toBeLessThan(20);
       }
       expect(share).toBeLessThan(CPU_SHARE_MAX);
     },
   );
+}
+
+/** CPU microseconds of this thread; where the system does not tell, of this process with all that V8 does in it. */
+function threadMicros(): number {
+  try {
+    // proc(5): nanoseconds on a CPU, nanoseconds of waiting for one, slices
+    return Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[0]) / 1000;
+  } catch {
+    const { user, system } = process.cpuUsage();
+    return user + system;
+  }
 }
 
 /** Appends numbered datagrams and flushes until the kernel takes nothing more and `tx` is full; returns how many. */

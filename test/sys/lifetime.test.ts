@@ -8,7 +8,7 @@ import { openSys } from '../../sys/index.ts';
 
 const BUILT = new URL('../../dist/sys/index.js', import.meta.url);
 const unbuilt = existsSync(fileURLToPath(BUILT)) ? '' : ' (skipped: dist/ is not built, npm run build)';
-const backends = [...new Set(['dgram', openSys().capabilities.backend])];
+const backends = openSys().capabilities.backend === 'linux' ? ['dgram', 'udp'] : ['dgram'];
 
 /** Runs `body` in a process of its own, with `sys`, `socket`, `poller` and `say`; returns what it said. */
 function inProcess(backend: string, body: string): { status: number | null; said: string } {

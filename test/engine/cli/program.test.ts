@@ -23,6 +23,7 @@ const HEALTHY: Commands = {
     checks: [{ name: 'sockets', ok: true, required: true, found: 'they work', remedy: '' }],
   }),
   simulate: async () => 0,
+  sniff: async () => 0,
 };
 
 async function run(words: readonly string[], commands: Commands = HEALTHY) {

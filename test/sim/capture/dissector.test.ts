@@ -9,14 +9,14 @@ import { dissectorText } from '../../../sim/capture/dissector.ts';
 import { readPayload } from '../../../sim/capture/frames.ts';
 import { withIpHeaders } from '../../../sim/capture/ip-headers.ts';
 import { OPENED_HEADER_BYTES } from '../../../sim/capture/pcap-sink.ts';
+import { addressOf } from '../../../sys/api.ts';
 import {
   enhancedPacket,
   interfaceDescription,
   LINKTYPE_RAW,
   LINKTYPE_USER0,
   sectionHeader,
-} from '../../../sim/capture/pcapng.ts';
-import { addressOf } from '../../../sys/api.ts';
+} from '../../../sys/pcapng/blocks.ts';
 
 const found = spawnSync('tshark', ['--version'], { encoding: 'utf8' });
 const missing = found.status === 0 ? '' : ' (skipped: tshark is not installed, `apt-get install tshark`)';
@@ -40,7 +40,7 @@ it.skipIf(missing !== '')(
         const bytes = new Uint8Array(OPENED_HEADER_BYTES + payload.length);
         bytes.set([1, 0, 5]);
         bytes.set(payload, OPENED_HEADER_BYTES);
-        return enhancedPacket(0, 1, bytes, 0, []);
+        return enhancedPacket(0, 0, 1, bytes, 0, []);
       }),
       LINKTYPE_USER0,
       ['tickwire.malformed', 'tickwire.frame', 'tickwire.keyed.key', 'tickwire.ack.more.run', 'tickwire.ids.id'],
@@ -79,13 +79,7 @@ it.skipIf(missing !== '')(
     const packets = [four, six].flatMap(([from, to]) =>
       [0, 1, 2, 1_199].map((length) => {
         const datagram = Uint8Array.from({ length }, (_, i) => 255 - (i % 7));
-        return enhancedPacket(
-          0,
-          1_750_000_000_000_000,
-          withIpHeaders(datagram, Buffer.concat([from!, to!]), 70_001),
-          0,
-          [],
-        );
+        return enhancedPacket(0, 0, 1_750_000_000, withIpHeaders(datagram, Buffer.concat([from!, to!]), 70_001), 0, []);
       }),
     );
     const rows = read(packets, LINKTYPE_RAW, [

@@ -1,31 +1,33 @@
 /**
- * pcapng, the format of Wireshark's captures, as far as it is needed here: a section, its interfaces, packets with comments.
- * Blocks are little-endian, as this machine most likely is, and as the section header says.
+ * Blocks of pcapng, the format of Wireshark's captures, as far as it is written here: a section, its interfaces, packets
+ * with comments. Blocks are little-endian, as this machine most likely is, and as the section header says.
  */
 
-import type { Micros } from '../../sys/api.ts';
+export const SECTION_HEADER = 0x0a0d_0d0a;
+export const BYTE_ORDER_MAGIC = 0x1a2b_3c4d;
+export const INTERFACE_DESCRIPTION = 1;
+export const SIMPLE_PACKET = 3;
+export const ENHANCED_PACKET = 6;
 
-const SECTION_HEADER = 0x0a0d_0d0a;
-const BYTE_ORDER_MAGIC = 0x1a2b_3c4d;
-const INTERFACE_DESCRIPTION = 1;
-const ENHANCED_PACKET = 6;
-
-const OPTION_END = 0;
+export const OPTION_END = 0;
+export const OPTION_TIME_RESOLUTION = 9;
+export const OPTION_TIME_OFFSET = 14;
 const OPTION_COMMENT = 1;
 const OPTION_USER_APPLICATION = 4;
 const OPTION_INTERFACE_NAME = 2;
 const OPTION_INTERFACE_DESCRIPTION = 3;
-const OPTION_TIME_RESOLUTION = 9;
 const OPTION_PACKET_FLAGS = 2;
-/** Times are in 10^-6 s. */
-const MICROSECONDS = 6;
 /** An option's length is a u16. */
 const OPTION_BYTES_MAX = 0xffff;
-/** What is kept of a packet: all, since no datagram is longer. */
-const SNAP_BYTES = 0x4_0000;
-const TWO_TO_32 = 0x1_0000_0000;
+/** What is kept of a packet: all, since no frame is longer. */
+export const SNAP_BYTES = 0x4_0000;
+
+/** Units of an interface's times: 10^-6 or 10^-9 s. */
+export const MICROSECONDS = 6;
+export const NANOSECONDS = 9;
 
 /** Link types of interfaces (tcpdump.org/linktypes.html). */
+export const LINKTYPE_ETHERNET = 1;
 export const LINKTYPE_RAW = 101;
 export const LINKTYPE_USER0 = 147;
 
@@ -49,8 +51,17 @@ export function sectionHeader(application: string): Uint8Array {
   return block(SECTION_HEADER, body, [text(OPTION_USER_APPLICATION, application)]);
 }
 
-/** An interface; they are numbered from 0 in the order of their blocks. */
-export function interfaceDescription(linkType: number, name: string, description: string): Uint8Array {
+/**
+ * An interface; they are numbered from 0 in the order of their blocks.
+ *
+ * @param resolution of its packets' times: MICROSECONDS or NANOSECONDS
+ */
+export function interfaceDescription(
+  linkType: number,
+  name: string,
+  description: string,
+  resolution: number = MICROSECONDS,
+): Uint8Array {
   const body = new Uint8Array(8);
   const view = new DataView(body.buffer);
   view.setUint16(0, linkType, true);
@@ -58,30 +69,33 @@ export function interfaceDescription(linkType: number, name: string, description
   return block(INTERFACE_DESCRIPTION, body, [
     text(OPTION_INTERFACE_NAME, name),
     text(OPTION_INTERFACE_DESCRIPTION, description),
-    { code: OPTION_TIME_RESOLUTION, value: Uint8Array.of(MICROSECONDS) },
+    { code: OPTION_TIME_RESOLUTION, value: Uint8Array.of(resolution) },
   ]);
 }
 
 /**
  * A packet.
  *
- * @param time since 1970
+ * @param timeHigh upper and lower 32 bits of the time since 1970, in units of the interface
  * @param flags FLAG_INBOUND, FLAG_OUTBOUND, or 0: not known
+ * @param wireBytes length of the packet before it was cut
  */
 export function enhancedPacket(
   interfaceNumber: number,
-  time: Micros,
+  timeHigh: number,
+  timeLow: number,
   bytes: Uint8Array,
   flags: number,
   comments: readonly string[],
+  wireBytes: number = bytes.length,
 ): Uint8Array {
   const body = new Uint8Array(20 + padded(bytes.length));
   const view = new DataView(body.buffer);
   view.setUint32(0, interfaceNumber, true);
-  view.setUint32(4, Math.floor(time / TWO_TO_32), true);
-  view.setUint32(8, time % TWO_TO_32, true);
+  view.setUint32(4, timeHigh, true);
+  view.setUint32(8, timeLow, true);
   view.setUint32(12, bytes.length, true);
-  view.setUint32(16, bytes.length, true);
+  view.setUint32(16, wireBytes, true);
   body.set(bytes, 20);
   return block(ENHANCED_PACKET, body, [
     ...comments.map((comment) => text(OPTION_COMMENT, comment)),
@@ -93,7 +107,8 @@ function text(code: number, value: string): Option {
   return { code, value: encoder.encode(value).subarray(0, OPTION_BYTES_MAX) };
 }
 
-function padded(length: number): number {
+/** `length` with the bytes that bring it to a multiple of 4. */
+export function padded(length: number): number {
   return (length + 3) & ~3;
 }
 
