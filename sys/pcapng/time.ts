@@ -8,7 +8,8 @@ const TWO_TO_32 = 0x1_0000_0000;
 export class NanosecondWords {
   high = 0;
   low = 0;
-  #second = -1;
+  /** The base of second 0 is 0. */
+  #second = 0;
   /** High and low part of the second's first nanosecond, exact in doubles. */
   readonly #base: Float64Array = new Float64Array(2);
 
