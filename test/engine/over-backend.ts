@@ -9,14 +9,18 @@ const PROTOCOL_ID = 7n;
 const ROUNDS = 30;
 const CHANNELS = { echo: unreliable() };
 
-/** Declares the tests. One backend a process: `TICKWIRE_SYS` is read when the shared context is first used. */
-export function describeEngineOver(backend: Backend): void {
+/**
+ * Declares the tests. One backend a process: `TICKWIRE_SYS` is read when the shared context is first used.
+ *
+ * @param name as its capabilities call it
+ */
+export function describeEngineOver(backend: Backend, name: string): void {
   process.env.TICKWIRE_SYS = backend;
-  describe(`the engine over ${backend}`, () => {
+  describe(`the engine over ${name}`, () => {
     it.each(['arrival', 'tick'] as const)(
       'connects with a token, is echoed and parts in order, waking by %s',
       async (wake) => {
-        expect(sharedContext().sys.capabilities.backend).toBe(backend);
+        expect(sharedContext().sys.capabilities.backend).toBe(name);
         const privateKey = generatePrivateKey();
         const server = await Server.listen({
           port: 0,

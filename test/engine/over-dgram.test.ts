@@ -2,4 +2,4 @@
 
 import { describeEngineOver } from './over-backend.ts';
 
-describeEngineOver('dgram');
+describeEngineOver('dgram', 'dgram');
