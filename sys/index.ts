@@ -4,20 +4,18 @@
  * Above this line nobody asks what system it is: they ask `capabilities`.
  */
 
-import { chooseAead } from './aead/choose.ts';
 import type { Backend, Notifier, PortGroup, Steering, Sys, UdpOptions } from './api.ts';
 import { SysError } from './api.ts';
 import { BsdSys } from './bsd/bsd-sys.ts';
 import { isKqueueHandle, KqueueNotifier } from './bsd/kqueue-notifier.ts';
-import { SystemClock } from './clock.ts';
-import { SystemRng } from './entropy.ts';
 import { library } from './ffi/library.ts';
 import { EventfdNotifier, isEventfdHandle } from './linux/eventfd-notifier.ts';
-import { LinuxSys, type SharedParts } from './linux/linux-sys.ts';
+import { LinuxSys } from './linux/linux-sys.ts';
 import { LinuxPortGroup } from './linux/port-group.ts';
 import { openDgramSys } from './node/dgram-sys.ts';
 import { isPortHandle, PortNotifier } from './node/port-notifier.ts';
 import { PacketSys } from './packet/packet-sys.ts';
+import { openSharedParts, type SharedParts } from './shared-parts.ts';
 import { IocpNotifier, isIocpHandle } from './windows/iocp-notifier.ts';
 import { WindowsSys } from './windows/windows-sys.ts';
 import type { XdpOptions } from './xdp/xdp-options.ts';
@@ -44,11 +42,7 @@ export interface SysOptions {
  * @throws SysError where the backend asked for does not work here
  */
 export function openSys({ backend, xdp = {} }: SysOptions = {}): Sys {
-  const shared: SharedParts = {
-    clock: new SystemClock(),
-    rng: new SystemRng(),
-    openAead: (slots, slotBytes) => chooseAead(slots, slotBytes),
-  };
+  const shared = openSharedParts();
   switch (chosen(backend)) {
     case 'udp':
       return openKernelUdp(shared);

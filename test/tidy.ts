@@ -45,7 +45,7 @@ const ROOMS: readonly RoomRule[] = [
     room: 'engine/executor/worker',
     own: ['engine/', 'sys/api.ts', 'sys/index.ts'],
     packages: [],
-    node: ['worker_threads'],
+    node: ['worker_threads', 'timers/promises'],
   },
   {
     room: 'engine/workers/',
@@ -103,7 +103,13 @@ const BANS: readonly Ban[] = [
   },
   {
     rooms: ['engine/'],
-    except: ['engine/executor/runtime.ts', 'engine/executor/microtasks.ts', 'engine/cli/'],
+    // A worker whose game starts looks at it every millisecond of real time.
+    except: [
+      'engine/executor/runtime.ts',
+      'engine/executor/microtasks.ts',
+      'engine/executor/worker-entry.ts',
+      'engine/cli/',
+    ],
     call: CLOCK_CALLS,
     instead: 'take the clock, the rng and timers from the context, so that the simulator can step this',
   },

@@ -2,24 +2,27 @@
  * Which connect tokens have been spent, for all workers of a group: a hash table in shared memory without locks, since a
  * thread that is ended while it holds a lock would hold it for ever.
  *
- * A row is claimed (0 or expired -> WRITING), filled, and published (VALID). Two threads that spend one token at the same
- * time look at the same rows in the same order: the one that comes second waits until the other's row is published, or finds
- * it when it looks once more after its own. At most one of the two is told that it may go on; it may be that none is, and
- * then the client asks its backend for another token. A thread that ends between claim and publication leaves its row unused.
+ *     FREE or expired -> WRITING (claimed) -> CLAIMED (its token can be read) -> SPENT, or FREE again
+ *
+ * Threads that spend one token at the same time may claim a row each. Each makes its claim readable before it looks at the
+ * others', so of two at least one sees the other. Who sees an earlier row with its token gives up; who sees a later one waits
+ * for that thread to decide. So at most one may go on, and mostly one does; where none does, the client asks its backend for
+ * another token. What a thread leaves that ends meanwhile stays: a row that nobody uses, or a token that counts as spent.
  */
 
 import type { SpentTokenStore } from '../../transport/netcode/token-history.ts';
 
 const FREE = 0;
 const WRITING = 1;
-const VALID = 2;
+const CLAIMED = 2;
+const SPENT = 3;
 
 const TAG_WORDS = 4;
 /** Rows that one token may be in. With a table twice as large as what it holds, one of 10^9 buckets overflows. */
 const BUCKET_ROWS = 32;
 /** Bytes a row: state, expiry in unix seconds (u32), tag. */
 const ROW_BYTES = 4 + 4 + 16;
-/** Looks at a row that somebody is writing: it takes him less than a microsecond, unless he has been ended. */
+/** Looks at a row that somebody else is to change: it takes him less than a microsecond, unless he has been ended or has no CPU. */
 const LOOKS_MAX = 10_000;
 /** Later expiries, and tokens that never expire. */
 const NEVER_SECONDS = 0xffff_ffff;
@@ -53,50 +56,61 @@ export class SharedSpentTokens implements SpentTokenStore {
   }
 
   isSpent(tag: Uint8Array): boolean {
-    return this.#find(wordsOf(tag), -1) >= 0;
+    const words = wordsOf(tag);
+    const first = this.#bucketOf(words);
+    for (let row = first; row < first + BUCKET_ROWS; row++) if (this.#holds(row, words)) return true;
+    return false;
   }
 
   /** False where it is spent already, or where there is no room to remember it. */
   spend(tag: Uint8Array, expiresUnixSeconds: number): boolean {
+    if (this.isSpent(tag)) return false;
     const words = wordsOf(tag);
-    if (this.#find(words, -1) >= 0) return false;
     const row = this.#claim(words);
     if (row < 0) return false;
     this.#expires[row] = Math.min(NEVER_SECONDS, Math.ceil(expiresUnixSeconds));
     for (let word = 0; word < TAG_WORDS; word++) this.#tag[row * TAG_WORDS + word] = words[word]!;
-    Atomics.store(this.#state, row, VALID);
-    return this.#find(words, row) < 0;
+    Atomics.store(this.#state, row, CLAIMED);
+    const isFirst = this.#isFirst(row, words);
+    Atomics.store(this.#state, row, isFirst ? SPENT : FREE);
+    return isFirst;
   }
 
-  /** The row of a token other than `except`, or -1. */
-  #find(words: Int32Array, except: number): number {
+  /** Whether no other row has the token of a claimed one, or only rows that are given up. */
+  #isFirst(mine: number, words: Int32Array): boolean {
     const first = this.#bucketOf(words);
     for (let row = first; row < first + BUCKET_ROWS; row++) {
-      if (row !== except && this.#holds(row, words)) return row;
+      if (row === mine || !this.#holds(row, words)) continue;
+      if (row < mine || this.#stateAfter(row, CLAIMED) !== FREE) return false;
     }
-    return -1;
+    return true;
   }
 
+  /** Whether a row is claimed for a token, or has spent it. */
   #holds(row: number, words: Int32Array): boolean {
-    let state = Atomics.load(this.#state, row);
-    for (let look = 0; state === WRITING && look < LOOKS_MAX; look++) state = Atomics.load(this.#state, row);
-    if (state !== VALID) return false;
+    if (this.#stateAfter(row, WRITING) < CLAIMED) return false;
     for (let word = 0; word < TAG_WORDS; word++) {
       if (this.#tag[row * TAG_WORDS + word] !== words[word]) return false;
     }
     return true;
   }
 
-  /** Takes the first row of the bucket that is free or expired; -1 where there is none, or the token has come meanwhile. */
+  /** The state of a row once it is another one, or that one after many looks. */
+  #stateAfter(row: number, passing: number): number {
+    let state = Atomics.load(this.#state, row);
+    for (let look = 0; state === passing && look < LOOKS_MAX; look++) state = Atomics.load(this.#state, row);
+    return state;
+  }
+
+  /** Takes the first row of the bucket that is free or expired; -1 where there is none. */
   #claim(words: Int32Array): number {
     const first = this.#bucketOf(words);
     const now = this.#unixSeconds();
     for (let row = first; row < first + BUCKET_ROWS; row++) {
       const state = Atomics.load(this.#state, row);
-      const isOver = state === VALID && this.#expires[row]! !== NEVER_SECONDS && this.#expires[row]! <= now;
+      const isOver = state === SPENT && this.#expires[row]! !== NEVER_SECONDS && this.#expires[row]! <= now;
       if (state !== FREE && !isOver) continue;
       if (Atomics.compareExchange(this.#state, row, state, WRITING) === state) return row;
-      if (this.#holds(row, words)) return -1;
     }
     return -1;
   }

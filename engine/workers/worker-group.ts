@@ -40,7 +40,10 @@ export interface WorkerGroupOptions {
   readonly spentTokensMax?: number;
   /** The workers' way to the network: `udp` or `packet`. Default as of a server. */
   readonly sys?: Backend;
-  /** Silence in microseconds after which a worker counts as hanging and is replaced. Default 2,000,000. */
+  /**
+   * Silence in microseconds after which a worker counts as hanging and is replaced, and what it may take to end when the group
+   * stops. Default 2,000,000.
+   */
   readonly hangMicros?: Micros;
 }
 
@@ -167,11 +170,12 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
   }
 
   async #start(): Promise<void> {
-    const started = await Promise.allSettled(this.#seats.map((seat) => seat.start()));
-    const failed = started.find((one) => one.status === 'rejected');
-    if (failed === undefined) return;
-    await this.stop();
-    throw failed.reason;
+    try {
+      await Promise.all(this.#seats.map((seat) => seat.start()));
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 
   async #stop(text: string): Promise<void> {

@@ -60,6 +60,8 @@ export class WorkerSeat {
   /** When the next thread is to be started. */
   #restartAt: Micros = NEVER;
   #why: Error | null = null;
+  /** What must be over before the port is closed: a thread that starts, goodbyes. */
+  #settling: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | null = null;
 
   constructor(number: number, descriptor: number, options: SeatOptions) {
@@ -68,8 +70,14 @@ export class WorkerSeat {
     this.#options = options;
   }
 
-  /** Starts a thread. Rejects when its game could not be started. */
-  async start(): Promise<void> {
+  /** Starts a thread. Rejects when its game could not be started; the thread has ended then. */
+  start(): Promise<void> {
+    const started = this.#start();
+    this.#settling = started.catch(() => {}); // for `stop`: whoever asked to start is told why not
+    return started;
+  }
+
+  async #start(): Promise<void> {
     const { context, moduleUrl, exportName, args, membership } = this.#options;
     const { port1, port2 } = new MessageChannel();
     port1.on('message', (report: LedgerReport) => {
@@ -109,24 +117,27 @@ export class WorkerSeat {
       port1.close();
       throw this.#why ?? error;
     }
-    this.state = 'running';
+    if (this.#stopped === null) this.state = 'running';
     this.#beatAt = context.sys.clock.now();
     void this.#running.exited
       .then(
         () => new Error('the thread ended by itself'),
         (error: Error) => error,
       )
-      .then(async (error) => {
+      .then((error) => {
         port1.close();
-        if (this.state !== 'stopped') await this.#lose(this.#why ?? error);
+        this.#running = null;
+        if (this.#stopped === null) this.#lose(this.#why ?? error);
       });
-    this.#options.onRunning(this);
+    if (this.#stopped === null) this.#options.onRunning(this);
   }
 
   /** Looks whether the heart beats, and whether it is time to start again. */
   watch(now: Micros): void {
     if (this.#restartAt <= now) {
-      this.start().catch((error: Error) => void this.#lose(error));
+      this.start().catch((error: Error) => {
+        if (this.#stopped === null) this.#lose(error);
+      });
       return;
     }
     const { beats } = this.pulse;
@@ -148,16 +159,24 @@ export class WorkerSeat {
   }
 
   async #stop(text: string): Promise<void> {
-    const before = this.state;
     this.state = 'stopped';
     this.#restartAt = NEVER;
-    if (before === 'starting') this.#abort.abort();
-    if (before !== 'running') return;
-    await this.#running!.stop().catch((error: Error) => {
+    // A thread that starts, or the goodbyes of one that was lost. To end a thread from outside is the last resort: where it
+    // happens to be in native code, the process may end with it.
+    await this.#within(this.#settling);
+    const ended = this.#running?.stop().catch((error: Error) => {
       this.#options.context.warn(`worker ${this.number}: ${error.message}`);
     });
+    await this.#within(ended);
     await this.#sayGoodbye('shutdown', text);
     closeNoted(this.#descriptors);
+  }
+
+  /** Waits for what lets a thread end by itself, as long as one may hang; then the thread is ended. */
+  async #within(over: Promise<void> | undefined): Promise<void> {
+    const { runtime } = this.#options.context;
+    await Promise.race([over, runtime.sleep(this.#options.hangMicros).then(() => this.#abort.abort())]);
+    await over;
   }
 
   #end(why: string): void {
@@ -165,22 +184,36 @@ export class WorkerSeat {
     this.#abort.abort();
   }
 
-  async #lose(error: Error): Promise<void> {
-    const now = this.#options.context.sys.clock.now();
+  #lose(error: Error): void {
     this.state = 'lost';
     this.lost++;
+    this.#settling = this.#bury(error);
+  }
+
+  async #bury(error: Error): Promise<void> {
+    const { clock } = this.#options.context.sys;
     const told = await this.#sayGoodbye('shutdown', 'the worker was lost');
     closeNoted(this.#descriptors);
     this.pulse.clear();
     if (this.#stopped !== null) return;
+    const now = clock.now();
     if (now - this.#startedAt >= SETTLED_MICROS) this.#delay = RESTART_MICROS_MIN;
     this.#restartAt = now + this.#delay;
     this.#delay = Math.min(RESTART_MICROS_MAX, this.#delay * 2);
     this.#options.onLost(this, error, told);
   }
 
-  /** The thread has ended. Returns how many clients were told. */
+  /** The thread has ended. Returns how many clients were told; where that fails it is said, and they wait for their timeout. */
   async #sayGoodbye(code: DisconnectCode, text: string): Promise<number> {
+    try {
+      return await this.#tellClients(code, text);
+    } catch (error) {
+      this.#options.context.warn(`the clients of worker ${this.number} could not be told: ${(error as Error).message}`);
+      return 0;
+    }
+  }
+
+  async #tellClients(code: DisconnectCode, text: string): Promise<number> {
     if (this.#ledger === null) return 0;
     const { sys, runtime } = this.#options.context;
     const { memory, rows, clients } = this.#ledger;

@@ -15,17 +15,11 @@ import {
 } from '../api.ts';
 import { sysError } from '../errno.ts';
 import { resolveUdpOptions } from '../posix/udp-options.ts';
+import type { SharedParts } from '../shared-parts.ts';
 import { type Dialect, dialectOf } from './abi.ts';
 import { KqueuePoller } from './kqueue.ts';
 import { ReceiveBatch } from './receive-batch.ts';
 import { BsdUdpSocket } from './udp-socket.ts';
-
-/** What every backend is handed: it is the same on all machines. */
-export interface SharedParts {
-  readonly clock: Clock;
-  readonly rng: Rng;
-  openAead(slots: number, slotBytes: number): Aead;
-}
 
 /** One thread's door to macOS or FreeBSD; on Linux to libkqueue, for tests. */
 export class BsdSys implements Sys {

@@ -114,16 +114,7 @@ export class KqueuePoller implements Poller {
 
   attach(wake: () => void): void {
     if (this.watch !== null) throw new Error('this poller is attached already: detach() it first');
-    let inside = false;
-    this.watch = library()!.watchReadable(this.kq, () => {
-      if (inside) return;
-      inside = true;
-      try {
-        wake();
-      } finally {
-        inside = false;
-      }
-    });
+    this.watch = library()!.watchReadable(this.kq, wake);
   }
 
   detach(): void {

@@ -49,7 +49,7 @@ export interface Library {
    * ends the process. About 1 us.
    */
   view(address: number, bytes: number): ArrayBuffer;
-  /** Calls `wake` from Node's loop while `descriptor` is readable, and keeps the process alive until closed. */
+  /** Calls `wake` from Node's loop while `descriptor` is readable, not from within itself, and keeps the process alive until closed. */
   watchReadable(descriptor: number, wake: () => void): DescriptorWatch;
   /** koffi's version. */
   readonly version: string;
@@ -94,7 +94,16 @@ function open(): Library | null {
     errno: () => koffi.errno(),
     view: (address, bytes) => koffi.view(address, bytes),
     watchReadable(descriptor, wake) {
-      const handle = koffi.node.poll(descriptor, { readable: true }, () => wake());
+      let inside = false;
+      const handle = koffi.node.poll(descriptor, { readable: true }, () => {
+        if (inside) return;
+        inside = true;
+        try {
+          wake();
+        } finally {
+          inside = false;
+        }
+      });
       return {
         close() {
           handle.stop();

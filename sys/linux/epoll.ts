@@ -129,16 +129,7 @@ export class EpollPoller implements Poller {
 
   attach(wake: () => void): void {
     if (this.watch !== null) throw new Error('this poller is attached already: detach() it first');
-    let inside = false;
-    this.watch = library()!.watchReadable(this.epollFd, () => {
-      if (inside) return;
-      inside = true;
-      try {
-        wake();
-      } finally {
-        inside = false;
-      }
-    });
+    this.watch = library()!.watchReadable(this.epollFd, wake);
   }
 
   detach(): void {

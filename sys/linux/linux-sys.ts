@@ -17,19 +17,13 @@ import { NativeArena } from '../ffi/arena.ts';
 import { must } from '../ffi/syscall.ts';
 import { AF_INET, AF_INET6, addressWords, SOCKADDR_IN6_BYTES, writeSockaddr } from '../posix/sockaddr.ts';
 import { type ResolvedUdpOptions, resolveUdpOptions } from '../posix/udp-options.ts';
+import type { SharedParts } from '../shared-parts.ts';
 import * as abi from './abi.ts';
 import { linuxCalls } from './calls.ts';
 import { EpollPoller } from './epoll.ts';
 import { ReceiveStamps } from './receive-stamps.ts';
 import { type ReceiveKind, ReceiveTable } from './receive-table.ts';
 import { LinuxUdpSocket, setOption } from './udp-socket.ts';
-
-/** What every backend is handed: it is the same on all machines. */
-export interface SharedParts {
-  readonly clock: Clock;
-  readonly rng: Rng;
-  openAead(slots: number, slotBytes: number): Aead;
-}
 
 /** One thread's door to Linux. */
 export class LinuxSys implements Sys {

@@ -1,20 +1,15 @@
 /** Several bound sockets on one port, and the rule by which the kernel spreads datagrams over them (SO_REUSEPORT). */
 
-import { type PortGroup, portOf, type Steering, SysError, type UdpOptions } from '../api.ts';
-import { NativeArena } from '../ffi/arena.ts';
-import { must } from '../ffi/syscall.ts';
+import { type PortGroup, type Steering, SysError, type UdpOptions } from '../api.ts';
 import { resolveUdpOptions } from '../posix/udp-options.ts';
 import * as abi from './abi.ts';
 import { linuxCalls } from './calls.ts';
+import { attachProgram } from './socket-filter.ts';
 import { steeringProgram } from './steering.ts';
 import { boundAddress, openBound } from './udp-socket.ts';
 
 /** The byte that names a socket says no more. */
 const SOCKETS_MAX = 256;
-/** struct sock_filter: u16 code, u8 jt, u8 jf, u32 k. */
-const INSTRUCTION_BYTES = 8;
-/** struct sock_fprog: u16 len, pointer at 8. */
-const PROGRAM_BYTES = 16;
 
 export class LinuxPortGroup implements PortGroup {
   readonly localAddress: Uint8Array;
@@ -50,22 +45,6 @@ export class LinuxPortGroup implements PortGroup {
   /** The program is the group's, not the socket's: whichever it is given to. */
   #steer(steering: Steering): void {
     const program = steeringProgram(this.descriptors.length, steering);
-    const arena = NativeArena.map(PROGRAM_BYTES + program.length * INSTRUCTION_BYTES);
-    const { view } = arena;
-    view.setUint16(0, program.length, true);
-    arena.setPointer(8, arena, PROGRAM_BYTES);
-    for (const [i, [code, jumpTrue, jumpFalse, constant]] of program.entries()) {
-      const at = PROGRAM_BYTES + i * INSTRUCTION_BYTES;
-      view.setUint16(at, code, true);
-      view.setUint8(at + 2, jumpTrue);
-      view.setUint8(at + 3, jumpFalse);
-      view.setUint32(at + 4, constant >>> 0, true);
-    }
-    const fd = this.descriptors[0]!;
-    must(
-      'setsockopt',
-      () => linuxCalls().setsockopt(fd, abi.SOL_SOCKET, abi.SO_ATTACH_REUSEPORT_CBPF, arena.address, PROGRAM_BYTES),
-      `SO_ATTACH_REUSEPORT_CBPF on port ${portOf(this.localAddress)}`,
-    );
+    attachProgram(this.descriptors[0]!, abi.SO_ATTACH_REUSEPORT_CBPF, 'SO_ATTACH_REUSEPORT_CBPF', program);
   }
 }

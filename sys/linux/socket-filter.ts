@@ -25,14 +25,24 @@ export const DROP_ALL_PROGRAM: FilterProgram = new FilterProgram([DROP_ALL]);
  * @throws SysError EINVAL where the kernel refuses the program
  */
 export function attachFilter(fd: number, program: FilterProgram): void {
+  attachProgram(fd, SO_ATTACH_FILTER, 'SO_ATTACH_FILTER', program);
+}
+
+/**
+ * Sets a socket option that takes a program.
+ *
+ * @param name the option's, for the error
+ * @throws SysError EINVAL where the kernel refuses the program
+ */
+export function attachProgram(fd: number, option: number, name: string, program: FilterProgram): void {
   const bytes = program.toBytes();
   const arena = NativeArena.map(SockFprog.SIZE + bytes.length);
   arena.bytes[SockFprog.count] = program.length;
   arena.bytes[SockFprog.count + 1] = program.length >>> 8;
   arena.setPointer(SockFprog.filter, arena, SockFprog.SIZE);
   arena.bytes.set(bytes, SockFprog.SIZE);
-  const attach = (): number => linuxCalls().setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, arena.address, SockFprog.SIZE);
-  must('setsockopt', attach, `SO_ATTACH_FILTER of ${program.length} instructions`);
+  const attach = (): number => linuxCalls().setsockopt(fd, SOL_SOCKET, option, arena.address, SockFprog.SIZE);
+  must('setsockopt', attach, `${name} of ${program.length} instructions`);
 }
 
 /**

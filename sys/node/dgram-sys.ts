@@ -9,21 +9,15 @@ import { addressOf } from '../address.ts';
 import type { Aead, Capabilities, Clock, DatagramSocket, Poller, Rng, Sys, UdpOptions } from '../api.ts';
 import { DATAGRAM_BYTES_MAX, DatagramBatch, SysError } from '../api.ts';
 import { resolveUdpOptions } from '../posix/udp-options.ts';
+import type { SharedParts } from '../shared-parts.ts';
 import type { Watchable } from '../watch-list.ts';
 import { DgramPoller } from './dgram-poller.ts';
 import type { BoundSocket, DgramShared } from './dgram-socket.ts';
 import { bindDgram, DgramUdpSocket } from './dgram-socket.ts';
 import { HostTexts } from './host-texts.ts';
 
-/** What every backend on this machine shares. */
-export interface DgramParts {
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly openAead: Sys['openAead'];
-}
-
 /** Opens the floor. Binds two or three sockets for a moment to see what this Node can do. */
-export function openDgramSys(parts: DgramParts): Sys {
+export function openDgramSys(parts: SharedParts): Sys {
   return new DgramSys(parts);
 }
 
@@ -34,11 +28,11 @@ class DgramSys implements Sys, DgramShared {
   readonly hosts: HostTexts = new HostTexts();
   readonly sockets: Map<number, Watchable> = new Map();
 
-  private readonly parts: DgramParts;
+  private readonly parts: SharedParts;
   private readonly rxBatches = new Map<string, DatagramBatch>();
   private nextHandle = 1;
 
-  constructor(parts: DgramParts) {
+  constructor(parts: SharedParts) {
     this.parts = parts;
     this.clock = parts.clock;
     this.rng = parts.rng;

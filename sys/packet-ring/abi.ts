@@ -1,23 +1,20 @@
 /**
- * What the kernel's headers say of receive rings (packet(7), linux/if_packet.h) and of filters (linux/filter.h), for 64-bit
- * little-endian Linux.
+ * What the kernel's headers say of receive rings (packet(7), linux/if_packet.h), for 64-bit little-endian Linux.
  *
  * Proved against the C compiler's own `offsetof` and `sizeof` in `test/sys/packet-ring/abi.test.ts`.
  */
 
 import { type Struct, struct } from '../ffi/struct.ts';
 
-const SOCKADDR_LL = {
-  family: 'u16',
-  protocol: 'u16', // in network order
-  interface: 'i32',
-  hardware: 'u16',
-  packetType: 'u8',
-  addressBytes: 'u8',
-  address: 'b8',
-} as const;
-/** `struct sockaddr_ll`: where a frame came from or goes to. */
-export const SockaddrLl: Struct<typeof SOCKADDR_LL> = struct(SOCKADDR_LL);
+export {
+  AF_PACKET,
+  PACKET_VNET_HDR,
+  SOCK_RAW_NONBLOCK_CLOEXEC,
+  SOL_PACKET,
+  SockaddrLl,
+  VIRTIO_NET_HDR_GSO_UDP_L4,
+  VirtioNetHdr,
+} from '../packet/abi.ts';
 
 const TPACKET_REQ3 = {
   blockBytes: 'u32',
@@ -67,29 +64,13 @@ const TPACKET_STATS_V3 = { packets: 'u32', drops: 'u32', freezes: 'u32' } as con
 /** `struct tpacket_stats_v3`: since it was asked last. */
 export const TpacketStatsV3: Struct<typeof TPACKET_STATS_V3> = struct(TPACKET_STATS_V3);
 
-const SOCK_FPROG = { count: 'u16', filter: 'ptr' } as const;
-/** `struct sock_fprog`: a program of classic BPF. */
-export const SockFprog: Struct<typeof SOCK_FPROG> = struct(SOCK_FPROG);
-
-/** `struct virtio_net_hdr`: bytes, and offsets of the kind of joined frame and of the bytes of each part. */
-export const VIRTIO_NET_HDR_BYTES = 10;
-export const VIRTIO_GSO_TYPE_AT = 1;
-export const VIRTIO_GSO_BYTES_AT = 4;
-/** UDP datagrams. */
-export const VIRTIO_NET_HDR_GSO_UDP_L4 = 5;
-
-export const AF_PACKET = 17;
-export const SOCK_RAW_NONBLOCK_CLOEXEC = 0x80803;
 /** Every protocol, in network order as sockaddr_ll has it: htons(ETH_P_ALL). */
 export const ETH_P_ALL_NETWORK = 0x0300;
-export const SOL_PACKET = 263;
 export const PACKET_ADD_MEMBERSHIP = 1;
 export const PACKET_RX_RING = 5;
 export const PACKET_STATISTICS = 6;
 export const PACKET_VERSION = 10;
 export const PACKET_RESERVE = 12;
-/** A `struct virtio_net_hdr` before each frame: whether it is joined of several, and how. */
-export const PACKET_VNET_HDR = 15;
 /** Frames that leave are not handed over (Linux 4.20). */
 export const PACKET_IGNORE_OUTGOING = 23;
 export const PACKET_MR_PROMISC = 1;
@@ -106,7 +87,6 @@ export const ARPHRD_LOOPBACK = 772;
 
 // socket(7)
 export const SO_ERROR = 4;
-export const SO_ATTACH_FILTER = 26;
 
 // mmap(2), as on every architecture that has prebuilt koffi
 export const PROT_READ_WRITE = 3;

@@ -10,6 +10,7 @@ import { lastErrno } from '../ffi/syscall.ts';
 import type { FilterProgram } from '../filter/program.ts';
 import { SOL_SOCKET } from '../linux/abi.ts';
 import { type LinuxCalls, linuxCalls } from '../linux/calls.ts';
+import { attachFilter } from '../linux/socket-filter.ts';
 import * as abi from './abi.ts';
 import { ringCalls } from './calls.ts';
 import { ringError } from './ring-error.ts';
@@ -62,7 +63,7 @@ export class PacketOpening {
       this.setWord('PACKET_RESERVE', abi.PACKET_RESERVE, RESERVE_BYTES);
       const tellsJoined = knowsJoinedUdp() && this.tryWord(abi.PACKET_VNET_HDR, 1);
       this.askForRing(shape);
-      if (filter !== null) this.attach(filter);
+      if (filter !== null) attachFilter(fd, filter);
       const index = ringCalls().if_nametoindex(this.name);
       if (index === 0) throw ringError('ENODEV', 'if_nametoindex', this.name);
       const hardware = this.hardwareOf(index);
@@ -92,14 +93,6 @@ export class PacketOpening {
     at(abi.TpacketReq3.privateBytes, 0);
     at(abi.TpacketReq3.features, 0);
     this.set('PACKET_RX_RING', abi.SOL_PACKET, abi.PACKET_RX_RING, abi.TpacketReq3.SIZE);
-  }
-
-  private attach(filter: FilterProgram): void {
-    const program = NativeArena.map(filter.toBytes().length);
-    program.bytes.set(filter.toBytes());
-    this.arena.u32[VALUE_AT >>> 2] = filter.length;
-    this.arena.setPointer(VALUE_AT + abi.SockFprog.filter, program, 0);
-    this.set('SO_ATTACH_FILTER', SOL_SOCKET, abi.SO_ATTACH_FILTER, abi.SockFprog.SIZE);
   }
 
   /** The kind of the interface, which a bound socket knows: bound to no protocol, it still hears nothing. */

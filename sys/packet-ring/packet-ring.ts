@@ -213,9 +213,9 @@ export class PacketRing implements Pollable {
 
   /** Bytes of each datagram's payload where the frame is joined of several; 0 where it is none. */
   #joinedBytes(): number {
-    const at = this.offset - abi.VIRTIO_NET_HDR_BYTES;
-    if (this.bytes[at + abi.VIRTIO_GSO_TYPE_AT] !== abi.VIRTIO_NET_HDR_GSO_UDP_L4) return 0;
-    return this.bytes[at + abi.VIRTIO_GSO_BYTES_AT]! | (this.bytes[at + abi.VIRTIO_GSO_BYTES_AT + 1]! << 8);
+    const at = this.offset - abi.VirtioNetHdr.SIZE;
+    if (this.bytes[at + abi.VirtioNetHdr.gsoType] !== abi.VIRTIO_NET_HDR_GSO_UDP_L4) return 0;
+    return this.bytes[at + abi.VirtioNetHdr.gsoBytes]! | (this.bytes[at + abi.VirtioNetHdr.gsoBytes + 1]! << 8);
   }
 
   #cut(): void {

@@ -3,9 +3,10 @@
 import { readlinkSync } from 'node:fs';
 import type { Aead, Capabilities, Clock, Poller, Rng, Sys, UdpOptions } from '../api.ts';
 import { linuxCalls } from '../linux/calls.ts';
-import { LinuxSys, type SharedParts } from '../linux/linux-sys.ts';
+import { LinuxSys } from '../linux/linux-sys.ts';
 import { NextHops } from '../linux/netlink/next-hops.ts';
 import { resolveUdpOptions } from '../posix/udp-options.ts';
+import type { SharedParts } from '../shared-parts.ts';
 import { openPacketSocket } from './packet-fd.ts';
 import { PacketUdpSocket } from './packet-socket.ts';
 

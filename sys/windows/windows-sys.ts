@@ -14,16 +14,10 @@ import {
   type UdpOptions,
 } from '../api.ts';
 import { resolveUdpOptions } from '../posix/udp-options.ts';
+import type { SharedParts } from '../shared-parts.ts';
 import { CompletionPort } from './completion-port.ts';
 import { IocpPoller } from './iocp-poller.ts';
 import { type WindowsShared, WindowsUdpSocket } from './udp-socket.ts';
-
-/** What every backend is handed: it is the same on all machines. */
-export interface SharedParts {
-  readonly clock: Clock;
-  readonly rng: Rng;
-  openAead(slots: number, slotBytes: number): Aead;
-}
 
 /** One thread's door to Windows. */
 export class WindowsSys implements Sys {

@@ -2,10 +2,11 @@
 
 import type { Aead, Capabilities, Clock, DatagramSocket, Poller, Rng, Sys, UdpOptions } from '../api.ts';
 import { EpollPoller } from '../linux/epoll.ts';
-import { LinuxSys, type SharedParts } from '../linux/linux-sys.ts';
+import { LinuxSys } from '../linux/linux-sys.ts';
 import { ReceiveStamps } from '../linux/receive-stamps.ts';
 import { LinuxUdpSocket } from '../linux/udp-socket.ts';
 import { type ResolvedUdpOptions, resolveUdpOptions } from '../posix/udp-options.ts';
+import type { SharedParts } from '../shared-parts.ts';
 import { XdpDevice, type XdpDeviceReport } from './device.ts';
 import type { Inlet } from './inlet.ts';
 import { describeInterface, interfaceFor, isWildcard, namespaceName, sameHost } from './interface.ts';

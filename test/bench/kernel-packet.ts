@@ -6,14 +6,13 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import { ADDRESS_BYTES, addressOf, type DatagramSocket } from '../../sys/api.ts';
-import { library } from '../../sys/ffi/library.ts';
-import { must } from '../../sys/ffi/syscall.ts';
 import { LinuxSys } from '../../sys/linux/linux-sys.ts';
 import { PacketSys } from '../../sys/packet/packet-sys.ts';
+import { openSharedParts } from '../../sys/shared-parts.ts';
+import { enterNamespace } from '../sys/linux/enter-namespace.ts';
 import { whyNoNamespaces } from '../sys/linux/namespaces.ts';
-import { sharedParts, whyNoFrames } from '../sys/packet/open-packet-sys.ts';
+import { whyNoFrames } from '../sys/packet/open-packet-sys.ts';
 import { alternate, type BenchOptions, type BenchReport, figure, machine, RUNS_DEFAULT } from './report.ts';
 
 const CLIENTS = 1000;
@@ -22,7 +21,6 @@ const PAYLOAD_BYTES = 100;
 const ROUNDS = 100;
 /** Fan-outs before: until the ways are known and the code is compiled. */
 const WARM_UP_ROUNDS = 300;
-const CLONE_NEWNET = 0x40000000; // setns(2)
 /** The kernel needs this long until a new device has a carrier. */
 const CARRIER_MILLIS = 300;
 const PATIENCE_ROUNDS = 50;
@@ -31,7 +29,7 @@ export async function run(options: BenchOptions): Promise<BenchReport> {
   const missing = whyNoFrames() || whyNoNamespaces();
   if (missing !== '') return { bench: 'kernel-packet', machine: machine(), figures: [], skipped: missing };
   const sink = `tickwire-bench-${process.pid}`;
-  const home = openSync('/proc/thread-self/ns/net', 'r');
+  let leave = (): void => {};
   try {
     ip('netns', 'add', sink);
     for (const line of [
@@ -43,19 +41,19 @@ export async function run(options: BenchOptions): Promise<BenchReport> {
     ]) {
       ip('-n', sink, ...line.split(' '));
     }
-    enter(openSync(`/run/netns/${sink}`, 'r'));
+    leave = enterNamespace(sink);
     await later(CARRIER_MILLIS);
     return await measure(options.runs ?? RUNS_DEFAULT);
   } finally {
-    enter(home);
+    leave();
     ip('netns', 'delete', sink);
   }
 }
 
 async function measure(runs: number): Promise<BenchReport> {
   const opening = { txSlots: CLIENTS, sendBufferBytes: 1 << 22 };
-  const udp = await new LinuxSys(sharedParts()).openUdp(addressOf('0.0.0.0', 4001)!, opening);
-  const packet = await new PacketSys(sharedParts()).openUdp(addressOf('0.0.0.0', 4002)!, opening);
+  const udp = await new LinuxSys(openSharedParts()).openUdp(addressOf('0.0.0.0', 4001)!, opening);
+  const packet = await new PacketSys(openSharedParts()).openUdp(addressOf('0.0.0.0', 4002)!, opening);
   for (const socket of [udp, packet]) {
     fill(socket);
     for (let round = 0; round < WARM_UP_ROUNDS; round++) fanOut(socket);
@@ -106,12 +104,6 @@ function fill({ tx }: DatagramSocket): void {
     tx.address.set(addressOf(`10.7.${i >> 8}.${i & 255}`, 5000)!, i * ADDRESS_BYTES);
     tx.arena.fill(i, tx.home(i), tx.home(i) + PAYLOAD_BYTES);
   }
-}
-
-function enter(namespace: number): void {
-  const setns = library()!.symbol('setns', 'int', ['int', 'int'])!;
-  must('setns', () => setns(namespace, CLONE_NEWNET));
-  closeSync(namespace);
 }
 
 function ip(...args: string[]): void {

@@ -4,15 +4,15 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { UdpOptions } from '../../sys/api.ts';
 import { addressOf } from '../../sys/api.ts';
 import { library } from '../../sys/ffi/library.ts';
+import { enterNamespace } from '../sys/linux/enter-namespace.ts';
 import type { Backend, Congestion } from './backend.ts';
 import { openDgramOutside } from './outside.ts';
 
-const CLONE_NEWNET = 0x4000_0000; // setns(2)
 /** One packet at once, the next after ten seconds. */
 const NARROW = 'rate 1kbit burst 1600 limit 1000000';
 const WIDE = 'rate 1gbit burst 1000000 limit 1000000';
@@ -118,15 +118,10 @@ function run(command: string, ...args: string[]): void {
 
 /** Runs `body` with this thread in the namespace: sockets made in it belong there for good. */
 async function inside<T>(name: string, body: () => Promise<T>): Promise<T> {
-  const setns = library()!.symbol('setns', 'int', ['int', 'int'])!;
-  const home = openSync('/proc/thread-self/ns/net', 'r');
-  const there = openSync(`/run/netns/${name}`, 'r');
-  const go = (namespace: number) => {
-    if (setns(namespace, CLONE_NEWNET) !== 0) throw new Error(`setns: errno ${library()!.errno()}`);
-  };
-  go(there);
-  const result = await body().finally(() => go(home));
-  closeSync(there);
-  closeSync(home);
-  return result;
+  const leave = enterNamespace(name);
+  try {
+    return await body();
+  } finally {
+    leave();
+  }
 }

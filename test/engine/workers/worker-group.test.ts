@@ -203,6 +203,36 @@ describe.skipIf(!native || !built)(`a group of workers${unless}`, () => {
     await expect.poll(openDescriptors).toBeLessThanOrEqual(before);
   });
 
+  test('does not wait for a game that never starts where another one cannot', async () => {
+    const before = openDescriptors();
+    const start = startGroup(3, {}, { broken: 'worker-2', hanging: 'worker-0' });
+    await expect(start).rejects.toThrow('no map to load');
+    await expect.poll(openDescriptors).toBeLessThanOrEqual(before);
+  });
+
+  test('stops though a worker hangs, and tells the clients of all', async () => {
+    const before = openDescriptors();
+    await startGroup(2, { hangMicros: 500_000 });
+    const all = await Promise.all(Array.from({ length: 6 }, (_, i) => connect(i + 1)));
+    const ends = all.map(ended);
+    all[0]!.send('talk', { what: 'hang' });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await group.stop('good night');
+    expect(await Promise.all(ends)).toEqual(all.map(() => 'shutdown: good night'));
+    await Promise.all(all.map((client) => client.close()));
+    await expect.poll(openDescriptors).toBeLessThanOrEqual(before);
+  });
+
+  test('stops while a lost worker is being replaced', async () => {
+    await startGroup(2);
+    const client = await connect(1);
+    const gone = lost();
+    client.send('talk', { what: 'throw' });
+    await gone;
+    await group.stop();
+    expect(group.report().workers.map(({ state }) => state)).toEqual(['stopped', 'stopped']);
+  });
+
   test.each([
     [{ workers: 0 }, /workers/],
     [{ workers: 257 }, /workers/],

@@ -4,11 +4,9 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import { library } from '../../../sys/ffi/library.ts';
-import { must } from '../../../sys/ffi/syscall.ts';
+import { enterNamespace } from './enter-namespace.ts';
 
-const CLONE_NEWNET = 0x40000000; // setns(2)
 /** Addresses of the two ends; the prefix is TEST-NET-2 (RFC 5737), so it collides with nothing. */
 export const NEAR = '198.51.100.1';
 export const FAR = '198.51.100.2';
@@ -56,16 +54,11 @@ export class NamespacePair {
 
   /** Runs `work` with this thread in `namespace`: sockets that it opens stay there. `work` must not await. */
   inside<T>(namespace: string, work: () => T): T {
-    const setns = library()!.symbol('setns', 'int', ['int', 'int'])!;
-    const home = openSync('/proc/thread-self/ns/net', 'r');
-    const there = openSync(`/run/netns/${namespace}`, 'r');
+    const leave = enterNamespace(namespace);
     try {
-      must('setns', () => setns(there, CLONE_NEWNET));
       return work();
     } finally {
-      must('setns', () => setns(home, CLONE_NEWNET));
-      closeSync(there);
-      closeSync(home);
+      leave();
     }
   }
 

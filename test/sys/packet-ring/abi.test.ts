@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { SO_ATTACH_FILTER, SockFprog } from '../../../sys/linux/socket-filter.ts';
 import * as abi from '../../../sys/packet-ring/abi.ts';
 
 const compiles = process.platform === 'linux' && spawnSync('gcc', ['--version']).status === 0;
@@ -36,8 +37,8 @@ const PAIRS: readonly [string, number][] = [
   ['TPACKET_ALIGN(sizeof(struct tpacket3_hdr))', abi.TPACKET3_ADDRESS],
   ['sizeof(struct tpacket_stats_v3)', abi.TpacketStatsV3.SIZE],
   ['offsetof(struct tpacket_stats_v3, tp_drops)', abi.TpacketStatsV3.drops],
-  ['sizeof(struct sock_fprog)', abi.SockFprog.SIZE],
-  ['offsetof(struct sock_fprog, filter)', abi.SockFprog.filter],
+  ['sizeof(struct sock_fprog)', SockFprog.SIZE],
+  ['offsetof(struct sock_fprog, filter)', SockFprog.filter],
   ['AF_PACKET', abi.AF_PACKET],
   ['SOCK_RAW|SOCK_NONBLOCK|SOCK_CLOEXEC', abi.SOCK_RAW_NONBLOCK_CLOEXEC],
   ['htons(ETH_P_ALL)', abi.ETH_P_ALL_NETWORK],
@@ -48,9 +49,9 @@ const PAIRS: readonly [string, number][] = [
   ['PACKET_VERSION', abi.PACKET_VERSION],
   ['PACKET_RESERVE', abi.PACKET_RESERVE],
   ['PACKET_VNET_HDR', abi.PACKET_VNET_HDR],
-  ['sizeof(struct virtio_net_hdr)', abi.VIRTIO_NET_HDR_BYTES],
-  ['offsetof(struct virtio_net_hdr, gso_type)', abi.VIRTIO_GSO_TYPE_AT],
-  ['offsetof(struct virtio_net_hdr, gso_size)', abi.VIRTIO_GSO_BYTES_AT],
+  ['sizeof(struct virtio_net_hdr)', abi.VirtioNetHdr.SIZE],
+  ['offsetof(struct virtio_net_hdr, gso_type)', abi.VirtioNetHdr.gsoType],
+  ['offsetof(struct virtio_net_hdr, gso_size)', abi.VirtioNetHdr.gsoBytes],
   ['PACKET_MR_PROMISC', abi.PACKET_MR_PROMISC],
   ['TPACKET_V3', abi.TPACKET_V3],
   ['TP_STATUS_USER', abi.TP_STATUS_USER],
@@ -60,7 +61,7 @@ const PAIRS: readonly [string, number][] = [
   ['ARPHRD_ETHER', abi.ARPHRD_ETHER],
   ['ARPHRD_LOOPBACK', abi.ARPHRD_LOOPBACK],
   ['SO_ERROR', abi.SO_ERROR],
-  ['SO_ATTACH_FILTER', abi.SO_ATTACH_FILTER],
+  ['SO_ATTACH_FILTER', SO_ATTACH_FILTER],
   ['PROT_READ|PROT_WRITE', abi.PROT_READ_WRITE],
   ['MAP_SHARED', abi.MAP_SHARED],
   ['MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED', abi.MAP_PRIVATE_ANONYMOUS_FIXED],

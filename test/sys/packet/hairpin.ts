@@ -8,11 +8,9 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
-import { library } from '../../../sys/ffi/library.ts';
-import { must } from '../../../sys/ffi/syscall.ts';
+import { readFileSync } from 'node:fs';
+import { enterNamespace } from '../linux/enter-namespace.ts';
 
-const CLONE_NEWNET = 0x40000000; // setns(2)
 /** TEST-NET-3 (RFC 5737) and a unique local address (RFC 4193). */
 export const HAIRPIN_IPV4 = '203.0.113.1';
 export const HAIRPIN_IPV6 = 'fd00:7::1';
@@ -25,8 +23,8 @@ const MTU_BYTES = '65535';
 /** The namespace; this thread goes in and out. */
 export class Hairpin {
   readonly name: string;
-  readonly #setns: (fd: number, kind: number) => number = library()!.symbol('setns', 'int', ['int', 'int'])!;
-  #home = -1;
+  /** The way back of a thread that is inside. */
+  #leave: (() => void) | null = null;
 
   constructor(purpose: string) {
     this.name = `tickwire-${purpose}-${process.pid}`;
@@ -62,22 +60,13 @@ export class Hairpin {
 
   /** Takes this thread into the namespace: sockets that it opens from now on stay there. */
   enter(): void {
-    if (this.#home >= 0) return;
-    this.#home = openSync('/proc/thread-self/ns/net', 'r');
-    const there = openSync(`/run/netns/${this.name}`, 'r');
-    try {
-      must('setns', () => this.#setns(there, CLONE_NEWNET));
-    } finally {
-      closeSync(there);
-    }
+    this.#leave ??= enterNamespace(this.name);
   }
 
   /** Takes this thread back to where it was. */
   leave(): void {
-    if (this.#home < 0) return;
-    must('setns', () => this.#setns(this.#home, CLONE_NEWNET));
-    closeSync(this.#home);
-    this.#home = -1;
+    this.#leave?.();
+    this.#leave = null;
   }
 
   close(): void {

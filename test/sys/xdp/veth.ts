@@ -1,20 +1,14 @@
 /** Two namespaces joined by a veth pair whose ends find each other, over IPv4 and IPv6, as two hosts on one wire do. */
 
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { chooseAead } from '../../../sys/aead/choose.ts';
 import { addressOf, type DatagramSocket, type Sys } from '../../../sys/api.ts';
-import { SystemClock } from '../../../sys/clock.ts';
-import { SystemRng } from '../../../sys/entropy.ts';
-import { library } from '../../../sys/ffi/library.ts';
-import { must } from '../../../sys/ffi/syscall.ts';
-import type { SharedParts } from '../../../sys/linux/linux-sys.ts';
 import { LinuxSys } from '../../../sys/linux/linux-sys.ts';
+import { openSharedParts } from '../../../sys/shared-parts.ts';
 import type { XdpOptions } from '../../../sys/xdp/xdp-options.ts';
 import { openXdpSys, type XdpSys } from '../../../sys/xdp/xdp-sys.ts';
+import { enterNamespace } from '../linux/enter-namespace.ts';
 import { FAR, NamespacePair, NEAR, whyNoNamespaces } from '../linux/namespaces.ts';
 
-const CLONE_NEWNET = 0x4000_0000; // setns(2)
 /** Of a prefix for documentation (RFC 3849). */
 export const NEAR6 = '2001:db8::1';
 export const FAR6 = '2001:db8::2';
@@ -43,20 +37,12 @@ export function whyNoXdp(): string {
   }
 }
 
-export function parts(): SharedParts {
-  return {
-    clock: new SystemClock(),
-    rng: new SystemRng(),
-    openAead: (slots, slotBytes) => chooseAead(slots, slotBytes),
-  };
-}
-
 export function openXdp(options: XdpOptions = {}): XdpSys {
-  return openXdpSys(parts(), options);
+  return openXdpSys(openSharedParts(), options);
 }
 
 export function openLinux(): LinuxSys {
-  return new LinuxSys(parts());
+  return new LinuxSys(openSharedParts());
 }
 
 /** The pair. */
@@ -112,16 +98,11 @@ export class XdpPair extends NamespacePair {
 
   /** Like `inside`, for work that awaits: nothing else of this thread may open sockets meanwhile. */
   async within<T>(namespace: string, work: () => Promise<T>): Promise<T> {
-    const setns = library()!.symbol('setns', 'int', ['int', 'int'])!;
-    const home = openSync('/proc/thread-self/ns/net', 'r');
-    const there = openSync(`/run/netns/${namespace}`, 'r');
+    const leave = enterNamespace(namespace);
     try {
-      must('setns', () => setns(there, CLONE_NEWNET));
       return await work();
     } finally {
-      must('setns', () => setns(home, CLONE_NEWNET));
-      closeSync(there);
-      closeSync(home);
+      leave();
     }
   }
 
