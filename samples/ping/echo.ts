@@ -30,7 +30,7 @@ import {
   PROTOCOL_ICMPV6,
   WHOLE,
 } from 'tickwire/packets';
-import { ADDRESS_BYTES, type DatagramBatch, formatHost } from 'tickwire/sys';
+import { ADDRESS_BYTES, addressOf, type DatagramBatch, formatHost, isIPv4 } from 'tickwire/sys';
 
 // Of the header.
 const TYPE = 0;
@@ -71,6 +71,8 @@ const TROUBLES_V6: typeof TROUBLES = {
 
 /** Our echoes to one host. The fields are of what was read last. */
 export class Echo {
+  /** Where answers are received: any address of the peer's family. */
+  readonly local: Uint8Array;
   readonly protocol: number;
   /** Passes answers to our identifier, and errors that quote it. Others' pings cost us nothing. */
   readonly filter: FilterProgram;
@@ -92,9 +94,15 @@ export class Echo {
   private readonly icmp: IcmpHeader = new IcmpHeader();
   private readonly quoted: IcmpHeader = new IcmpHeader();
 
-  /** @param size bytes of data behind the header */
-  constructor(v4: boolean, identifier: number, size: number) {
+  /**
+   * @param peer canonical address of the host
+   * @param identifier 16 bits by which the answers to us are known
+   * @param size bytes of data behind the header
+   */
+  constructor(peer: Uint8Array, identifier: number, size: number) {
+    const v4 = isIPv4(peer);
     this.v4 = v4;
+    this.local = addressOf(v4 ? '0.0.0.0' : '::', 0)!;
     this.identifier = identifier;
     this.size = size;
     this.protocol = v4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6;

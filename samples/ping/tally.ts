@@ -29,19 +29,24 @@ export class Tally {
     return this.received + this.errors;
   }
 
-  /** Notes that a request leaves now, and returns its sequence number; the first is 1. */
-  send(now: number): number {
-    if (this.sent === 0) this.startedAt = now;
-    const sequence = ++this.sent % NUMBERS;
-    this.sentAt[sequence] = now;
-    this.answered[sequence] = 0;
-    return sequence;
+  /** Sequence number of the next request; the first has 1, as with other pings. */
+  get nextNumber(): number {
+    return (this.sent + 1) % NUMBERS;
   }
 
-  /** Counts what has been read, and returns the line that says it; '' where it is about nothing that we sent. */
+  /** Notes that request `nextNumber` leaves now. */
+  send(now: number): void {
+    if (this.sent === 0) this.startedAt = now;
+    const sequence = this.nextNumber;
+    this.sent++;
+    this.sentAt[sequence] = now;
+    this.answered[sequence] = 0;
+  }
+
+  /** Counts what has been read, and returns the line that says it. */
   answer({ bytes, from, sequence, ttl, trouble }: Readonly<AnswerFields>, receivedAt: number): string {
     const sentAt = this.sentAt[sequence]!;
-    if (sentAt < 0) return '';
+    if (sentAt < 0) return `From ${from} icmp_seq=${sequence} which was not sent (forged?)`;
     if (trouble !== '') {
       this.errors++;
       return `From ${from} icmp_seq=${sequence} ${trouble}`;
