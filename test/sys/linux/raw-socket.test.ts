@@ -3,6 +3,7 @@ import { addressOf, type DatagramSocket, formatAddress, SysError } from '../../.
 import { SystemClock } from '../../../sys/clock.ts';
 import { compileCondition, compileFilter } from '../../../sys/filter/compile.ts';
 import { all, equals, loadAt, loadBehind } from '../../../sys/filter/packet-test.ts';
+import { EpollPoller } from '../../../sys/linux/epoll.ts';
 import { RawSocket, type RawSocketOptions } from '../../../sys/linux/raw-socket.ts';
 import { WHOLE } from '../../../sys/wire/header.ts';
 import { ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, IcmpHeader } from '../../../sys/wire/icmp.ts';
@@ -89,25 +90,32 @@ describe.skipIf(why !== '')(`a raw socket${why}`, () => {
     expect(types).toContain(ICMPV6_ECHO_REPLY);
   });
 
-  it('has the hop limit that was asked for, and the time of arrival', () => {
+  it('has the hop limit that was asked for, and the time of arrival, not of reading', () => {
     const requests = equals(loadBehind(0, 0, 1), ICMP_ECHO_REQUEST);
     const filter = compileCondition(all(requests, equals(loadBehind(0, 4, 2), 0x7179)));
     const socket = open('127.0.0.1', PROTOCOL_ICMP, { filter, hopLimit: 33, receivedAt: true });
-    const at = put(socket, '127.0.0.1', 8);
-    const echo = new IcmpHeader().wrap(socket.tx.arena, at, at + 8).clear();
-    Object.assign(echo, { type: ICMP_ECHO_REQUEST, identifier: 0x7179 });
-    echo.fillChecksum();
-    const before = clock.now();
-    socket.flush();
-    const hops: number[] = [];
-    const heard = (): boolean => hops.length > 0;
-    receiveUntil(socket, heard, (from, i) => {
-      hops.push(new IPv4Header().wrap(socket.rx.arena, from, from + socket.rx.length[i]!).ttl);
+    const poller = new EpollPoller(() => clock.now());
+    const ip = new IPv4Header();
+    let waited = 0;
+    // The kernel begins to stamp in the background. It is given as many tries as `ReceiveStamps` gives it.
+    for (let tries = 0; tries < 25 && waited < 4000; tries++) {
+      const at = put(socket, '127.0.0.1', 8);
+      const echo = new IcmpHeader().wrap(socket.tx.arena, at, at + 8).clear();
+      Object.assign(echo, { type: ICMP_ECHO_REQUEST, identifier: 0x7179 });
+      echo.fillChecksum();
+      const before = clock.now();
+      socket.flush();
+      poller.wait(5000);
+      const asked = clock.now();
+      if (socket.receive() === 0) continue;
+      const from = socket.rx.offset[0]!;
+      expect(ip.wrap(socket.rx.arena, from, from + socket.rx.length[0]!).ttl).toBe(33);
+      waited = asked - socket.rx.receivedAt![0]!;
       // Two clocks are compared by reading one after the other: a thread that loses its core meanwhile may be off by that.
-      expect(socket.rx.receivedAt![i]).toBeGreaterThanOrEqual(before - 1000);
-      expect(socket.rx.receivedAt![i]).toBeLessThanOrEqual(clock.now());
-    });
-    expect(hops).toEqual([33]);
+      expect(socket.rx.receivedAt![0]).toBeGreaterThanOrEqual(before - 1000);
+    }
+    poller.close();
+    expect(waited).toBeGreaterThanOrEqual(4000);
   });
 
   it('is given by its filter what it asks for over IPv6 too, where a packet starts behind the IP header', () => {
