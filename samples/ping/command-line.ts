@@ -15,9 +15,9 @@ export interface PingOptions {
 }
 
 interface Parsed {
-  ipv4: boolean;
-  ipv6: boolean;
-  count: number;
+  ipv4?: true;
+  ipv6?: true;
+  count?: number;
   interval: number;
   size: number;
   ttl: number;
@@ -29,9 +29,9 @@ export function parseCommandLine(argv: readonly string[]): PingOptions {
   const command = new Command('ping')
     .description('Sends echo requests (ICMP, ICMPv6) and shows the answers. Needs the right CAP_NET_RAW.')
     .argument('<host>', 'name or address')
-    .option('-4, --ipv4', 'IPv4 only', false)
-    .option('-6, --ipv6', 'IPv6 only', false)
-    .option('-c, --count <n>', 'stop after so many requests', within(1, 1e9), Number.POSITIVE_INFINITY)
+    .option('-4, --ipv4', 'IPv4 only')
+    .option('-6, --ipv6', 'IPv6 only')
+    .option('-c, --count <n>', 'stop after so many requests; without it, at Ctrl-C', within(1, 1e9))
     // Two milliseconds are what ping lets users other than root have.
     .option('-i, --interval <seconds>', 'between two requests', within(0.002, 86_400, false), 1)
     .option('-s, --size <bytes>', 'of data in a request', within(0, 65_507), 56)
@@ -50,7 +50,7 @@ export function parseCommandLine(argv: readonly string[]): PingOptions {
   return {
     host: command.args[0]!,
     family: ipv4 ? 4 : ipv6 ? 6 : 0,
-    count,
+    count: count ?? Number.POSITIVE_INFINITY,
     intervalMicros: Math.round(interval * 1e6),
     size,
     ttl,
