@@ -8,6 +8,7 @@ export default defineConfig({
     // Samples import the package by name; tests run them over the sources, not over dist/.
     alias: [
       { find: /^tickwire$/, replacement: source('./engine/index.ts') },
+      { find: /^tickwire\/packets$/, replacement: source('./sys/packets.ts') },
       { find: /^tickwire\/(sys|transport|sim)$/, replacement: source('./$1/index.ts') },
     ],
   },

@@ -4,7 +4,7 @@
  * Above this line nobody asks what system it is: they ask `capabilities`.
  */
 
-import type { Backend, Notifier, PortGroup, Steering, Sys, UdpOptions } from './api.ts';
+import type { Backend, DatagramSocket, Notifier, PortGroup, Steering, Sys, UdpOptions } from './api.ts';
 import { SysError } from './api.ts';
 import { BsdSys } from './bsd/bsd-sys.ts';
 import { isKqueueHandle, KqueueNotifier } from './bsd/kqueue-notifier.ts';
@@ -12,6 +12,7 @@ import { library } from './ffi/library.ts';
 import { EventfdNotifier, isEventfdHandle } from './linux/eventfd-notifier.ts';
 import { LinuxSys } from './linux/linux-sys.ts';
 import { LinuxPortGroup } from './linux/port-group.ts';
+import { RawSocket, type RawSocketOptions } from './linux/raw-socket.ts';
 import { openDgramSys } from './node/dgram-sys.ts';
 import { isPortHandle, PortNotifier } from './node/port-notifier.ts';
 import { PacketSys } from './packet/packet-sys.ts';
@@ -23,6 +24,7 @@ import { openXdpSys } from './xdp/xdp-sys.ts';
 
 export * from './api.ts';
 export { closeNoted, descriptorMemory, noteDescriptors } from './linux/descriptors.ts';
+export type { RawSocketOptions } from './linux/raw-socket.ts';
 export { type Probe, probeMachine } from './probe.ts';
 export type { XdpOptions } from './xdp/xdp-options.ts';
 
@@ -95,6 +97,28 @@ export function openPortGroup(
     throw new SysError('ENOSYS', 'openPortGroup', 'several threads on one port need Linux and koffi: give one worker');
   }
   return new LinuxPortGroup(local, sockets, steering, options);
+}
+
+/**
+ * Opens a raw socket: packets of one IP protocol, with headers that the caller reads and writes.
+ *
+ * @param sys whose poller waits for it
+ * @param local canonical address to receive at, port 0: `0.0.0.0` or `::` for all
+ * @param protocol number of the IP protocol: `PROTOCOL_ICMP`
+ * @throws SysError ENOSYS where they are not built; EPERM without the right CAP_NET_RAW
+ */
+export function openRawSocket(
+  sys: Sys,
+  local: Uint8Array,
+  protocol: number,
+  options: RawSocketOptions = {},
+): DatagramSocket {
+  if (!linuxWorks() || sys.capabilities.backend === 'dgram') {
+    const remedy =
+      "raw sockets need Linux and koffi, and `openSys({ backend: 'udp' })`, whose poller can wait for them";
+    throw new SysError('ENOSYS', 'openRawSocket', remedy);
+  }
+  return new RawSocket(local, protocol, sys.clock, options);
 }
 
 /** Makes a Notifier of a handle that came from another thread. */

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
-const PAGES = ['README.md', 'sim/README.md', 'transport/PROTOCOL.md', 'transport/STATE-MACHINE.md'];
+const PAGES = ['README.md', 'sim/README.md', 'sys/README.md', 'transport/PROTOCOL.md', 'transport/STATE-MACHINE.md'];
 
 it.each(PAGES)('%s shows only code that is a file', (page) => {
   const text = read(page);

@@ -8,6 +8,7 @@ import { library } from '../ffi/library.ts';
 import { lastErrno } from '../ffi/syscall.ts';
 import type { Probe } from '../probe.ts';
 import { probe } from '../probe.ts';
+import { PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from '../wire/numbers.ts';
 import { linuxCalls } from './calls.ts';
 import { EpollPoller } from './epoll.ts';
 
@@ -17,6 +18,8 @@ const CAP_NET_RAW = 13;
 const CAP_IPC_LOCK = 14;
 const CAP_BPF = 39;
 
+const AF_INET = 2; // ip(7)
+const AF_INET6 = 10; // ipv6(7)
 const AF_PACKET = 17; // packet(7)
 const AF_XDP = 44; // linux/socket.h
 const SOCK_RAW_CLOEXEC: number = 3 | 0o2000000;
@@ -42,6 +45,7 @@ const NAMES: readonly string[] = [
   'right-net-raw',
   'right-net-admin',
   'right-bpf',
+  'raw-sockets',
   'packet-ring',
   'af-xdp',
   'receive-buffer-max',
@@ -61,6 +65,7 @@ export function probeLinux(): Probe[] {
     right('right-net-raw', 'CAP_NET_RAW', CAP_NET_RAW, rights),
     right('right-net-admin', 'CAP_NET_ADMIN', CAP_NET_ADMIN, rights),
     right('right-bpf', 'CAP_BPF', CAP_BPF, rights),
+    probeRawSockets(),
     probePacketRing(),
     probeXdp(rights),
     bufferLimit('receive-buffer-max', 'net.core.rmem_max'),
@@ -89,6 +94,25 @@ function right(name: string, capability: string, bit: number, rights: bigint): P
 /** setcap replaces what was there: so it names all that the bypasses need. */
 function grant(): string {
   return `sudo setcap cap_net_raw,cap_net_admin,cap_bpf+ep ${process.execPath}`;
+}
+
+function probeRawSockets(): Probe {
+  const name = 'raw-sockets';
+  if (library() === null) return probe(name, false, 'needs koffi', 'see koffi above');
+  const icmp = whyNotRaw(AF_INET, PROTOCOL_ICMP);
+  if (icmp !== '') return probe(name, false, `ICMP: ${icmp}`, grant());
+  const icmpv6 = whyNotRaw(AF_INET6, PROTOCOL_ICMPV6);
+  const found = icmpv6 === '' ? 'ICMP and ICMPv6' : `ICMP (ICMPv6: ${icmpv6})`;
+  return probe(name, true, `${found}; in the project: npm run ping -- localhost`, '');
+}
+
+/** The errno that a raw socket fails with, '' where it opens. */
+function whyNotRaw(family: number, protocol: number): string {
+  const calls = linuxCalls();
+  const fd = calls.socket(family, SOCK_RAW_CLOEXEC, protocol);
+  if (fd < 0) return errnoName(lastErrno());
+  calls.close(fd);
+  return '';
 }
 
 function probePacketRing(): Probe {

@@ -6,8 +6,7 @@
  * - Sent, a slot starts behind the IP header, unless `headerIncluded`.
  * - Ports of addresses mean nothing: received ones are 0, and `flush()` fills in what the kernel wants.
  * - Of ICMPv6 the kernel computes the checksum; all others are the caller's.
- * - Every raw socket gets a copy of every packet of its protocol: attach a filter (`socket-filter.ts`), and look at whose
- *   an answer is.
+ * - Every raw socket gets a copy of every packet of its protocol: give it a filter, and look at whose an answer is.
  */
 
 import {
@@ -22,6 +21,7 @@ import {
 } from '../api.ts';
 import { NativeArena } from '../ffi/arena.ts';
 import { must } from '../ffi/syscall.ts';
+import type { FilterProgram } from '../filter/program.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -30,15 +30,18 @@ import {
   SOCKADDR_IN6_BYTES,
   writeSockaddr,
 } from '../posix/sockaddr.ts';
-import { SOL_IP } from './abi.ts';
+import { SO_TIMESTAMPNS, SOL_IP, SOL_IPV6, SOL_SOCKET } from './abi.ts';
 import { linuxCalls } from './calls.ts';
 import { ReceiveTable } from './receive-table.ts';
 import { SendTable } from './send-table.ts';
+import { attachFilter, DROP_ALL_PROGRAM } from './socket-filter.ts';
 import { setOption } from './udp-socket.ts';
 
 /** SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC. */
 export const SOCK_RAW_NONBLOCK_CLOEXEC = 0x80803;
+export const IP_TTL = 2;
 export const IP_HDRINCL = 3;
+export const IPV6_UNICAST_HOPS = 16;
 /** Of a canonical address. */
 const PORT_AT = 16;
 
@@ -48,6 +51,17 @@ export interface RawSocketOptions {
   readonly slots?: number;
   /** Bytes of a slot; longer packets are dropped and counted. Default 2,048. */
   readonly slotBytes?: number;
+  /**
+   * What is received; the rest is dropped in the kernel, and costs nothing here. Offset 0 is where a slot starts. Default: all.
+   */
+  readonly filter?: FilterProgram;
+  /** TTL or hop limit of what is sent, 1 to 255. Default the system's, mostly 64. */
+  readonly hopLimit?: number;
+  /**
+   * Fills `rx.receivedAt`. The kernel begins to stamp some milliseconds after the first socket asked; until then a stamp is that of
+   * reading. Default false.
+   */
+  readonly receivedAt?: boolean;
   /** Slots of `tx` start with an IPv4 header of the caller's (IP_HDRINCL). Default false. */
   readonly headerIncluded?: boolean;
 }
@@ -70,11 +84,11 @@ export class RawSocket implements DatagramSocket {
    * @throws SysError EPERM without the right to raw sockets; what bind or an option failed with
    */
   constructor(local: Uint8Array, protocol: number, clock: Clock, options: RawSocketOptions = {}) {
-    const { slots = 16, slotBytes = 2048, headerIncluded = false } = options;
+    const { slots = 16, slotBytes = 2048, receivedAt = false } = options;
     const family = isIPv4(local) ? AF_INET : AF_INET6;
     const arena = NativeArena.map(slots * slotStrideBytes(slotBytes));
     this.tx = new DatagramBatch(arena.bytes, slots, slotBytes, {}, { address: arena.address });
-    this.receiver = new ReceiveTable({ slots, slotBytes, gro: false, columns: {} }, clock);
+    this.receiver = new ReceiveTable({ slots, slotBytes, gro: false, columns: { receivedAt } }, clock);
     this.rx = this.receiver.batch;
     this.sender = new SendTable(this.tx, arena, family, false, this.stats);
     this.localAddress = local.slice(0, ADDRESS_BYTES);
@@ -82,7 +96,7 @@ export class RawSocket implements DatagramSocket {
     this.pollHandle = openRaw(family, protocol);
     try {
       const scratch = NativeArena.map(64);
-      if (headerIncluded) setOption(linuxCalls(), scratch, this.pollHandle, SOL_IP, IP_HDRINCL, 1);
+      this.setOptions(scratch, family, options);
       writeSockaddr(addressWords(this.localAddress), 0, family, scratch.i32, 0);
       const nameBytes = family === AF_INET6 ? SOCKADDR_IN6_BYTES : SOCKADDR_IN_BYTES;
       must('bind', () => linuxCalls().bind(this.pollHandle, scratch.address, nameBytes), local);
@@ -90,6 +104,23 @@ export class RawSocket implements DatagramSocket {
       this.close();
       throw error;
     }
+  }
+
+  private setOptions(scratch: NativeArena, family: number, options: RawSocketOptions): void {
+    const { filter, hopLimit, receivedAt, headerIncluded } = options;
+    const set = (level: number, option: number, value: number): void =>
+      setOption(linuxCalls(), scratch, this.pollHandle, level, option, value);
+    if (filter !== undefined) {
+      // Packets came from the moment on when it was opened: they are thrown away, and the filter meets an empty socket.
+      attachFilter(this.pollHandle, DROP_ALL_PROGRAM);
+      while (this.receiver.receive(this.pollHandle, 0, new SocketStats()) > 0);
+      attachFilter(this.pollHandle, filter);
+    }
+    if (headerIncluded) set(SOL_IP, IP_HDRINCL, 1);
+    if (receivedAt) set(SOL_SOCKET, SO_TIMESTAMPNS, 1);
+    if (hopLimit === undefined) return;
+    if (family === AF_INET6) set(SOL_IPV6, IPV6_UNICAST_HOPS, hopLimit);
+    else set(SOL_IP, IP_TTL, hopLimit);
   }
 
   receive(): number {

@@ -113,7 +113,7 @@ describe.skipIf(!built)(
     it("imports 'tickwire/sim' where nothing is that only its commands need", () => {
       const bare = install('bare', OF_COMMANDS);
       const script =
-        "import { World } from 'tickwire/sim'; import 'tickwire'; import 'tickwire/sys'; import 'tickwire/transport';" +
+        "import { World } from 'tickwire/sim'; import 'tickwire'; import 'tickwire/sys'; import 'tickwire/packets'; import 'tickwire/transport';" +
         'console.log(new World({ seed: 7 }).digest())';
       const { status, stdout, stderr } = node(bare, script);
       expect([status, stderr]).toEqual([0, '']);

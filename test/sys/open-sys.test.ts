@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { library } from '../../sys/ffi/library.ts';
-import { openNotifier, openSys, SysError } from '../../sys/index.ts';
+import { addressOf, openNotifier, openRawSocket, openSys, READABLE, SysError } from '../../sys/index.ts';
 
 const native = process.platform === 'linux' && library() !== null;
 const built = fileURLToPath(new URL('../../dist/sys/index.js', import.meta.url));
@@ -63,6 +63,33 @@ describe('openSys', () => {
     const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
     expect(stdout).toBe('0\n');
   });
+});
+
+describe('openRawSocket', () => {
+  it('says what it needs where the poller cannot wait for it', () => {
+    const sys = openSys({ backend: 'dgram' });
+    const open = () => openRawSocket(sys, addressOf('127.0.0.1', 0)!, 1);
+    expect(open).toThrow(SysError);
+    expect(open).toThrow("openRawSocket: ENOSYS: raw sockets need Linux and koffi, and `openSys({ backend: 'udp' })`");
+  });
+
+  it.skipIf(!native || process.getuid?.() !== 0)(
+    `opens one that the poller of its Sys can wait for${native && process.getuid?.() === 0 ? '' : ' (needs root and koffi on Linux)'}`,
+    () => {
+      const sys = openSys({ backend: 'udp' });
+      const socket = openRawSocket(sys, addressOf('127.0.0.1', 0)!, 253); // RFC 3692: for experiments
+      const poller = sys.openPoller();
+      poller.add(socket, 7, READABLE);
+      socket.tx.address.set(addressOf('127.0.0.1', 0)!, 0);
+      socket.tx.length[0] = 3;
+      socket.tx.count = 1;
+      expect([socket.flush(), poller.wait(2_000_000), poller.keys[0], socket.receive()]).toEqual([1, 1, 7, 1]);
+      expect(socket.rx.length[0]).toBe(20 + 3);
+      poller.close();
+      socket.close();
+      sys.close();
+    },
+  );
 });
 
 describe('openNotifier', () => {

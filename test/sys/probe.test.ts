@@ -17,6 +17,7 @@ const NAMES = [
   'right-net-raw',
   'right-net-admin',
   'right-bpf',
+  'raw-sockets',
   'packet-ring',
   'af-xdp',
   'receive-buffer-max',

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { struct } from '../../../sys/ffi/struct.ts';
 import * as abi from '../../../sys/linux/abi.ts';
-import { IP_HDRINCL, SOCK_RAW_NONBLOCK_CLOEXEC } from '../../../sys/linux/raw-socket.ts';
+import { IP_HDRINCL, IP_TTL, IPV6_UNICAST_HOPS, SOCK_RAW_NONBLOCK_CLOEXEC } from '../../../sys/linux/raw-socket.ts';
 import { SO_ATTACH_FILTER, SO_DETACH_FILTER, SockFprog } from '../../../sys/linux/socket-filter.ts';
 import { AF_INET6, SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES } from '../../../sys/posix/sockaddr.ts';
 
@@ -57,6 +57,8 @@ const STRUCTS: readonly [string, { readonly SIZE: number }, Record<string, strin
 const CONSTANTS: readonly [number, string][] = [
   [SOCK_RAW_NONBLOCK_CLOEXEC, 'SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC'],
   [IP_HDRINCL, 'IP_HDRINCL'],
+  [IP_TTL, 'IP_TTL'],
+  [IPV6_UNICAST_HOPS, 'IPV6_UNICAST_HOPS'],
   [SO_ATTACH_FILTER, 'SO_ATTACH_FILTER'],
   [SO_DETACH_FILTER, 'SO_DETACH_FILTER'],
   [abi.EPOLL_CLOEXEC, 'EPOLL_CLOEXEC'],

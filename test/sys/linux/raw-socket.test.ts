@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { addressOf, type DatagramSocket, formatAddress, SysError } from '../../../sys/api.ts';
 import { SystemClock } from '../../../sys/clock.ts';
-import { compileFilter } from '../../../sys/filter/compile.ts';
-import { RawSocket } from '../../../sys/linux/raw-socket.ts';
-import { attachFilter } from '../../../sys/linux/socket-filter.ts';
+import { compileCondition, compileFilter } from '../../../sys/filter/compile.ts';
+import { all, equals, loadAt, loadBehind } from '../../../sys/filter/packet-test.ts';
+import { EpollPoller } from '../../../sys/linux/epoll.ts';
+import { RawSocket, type RawSocketOptions } from '../../../sys/linux/raw-socket.ts';
 import { WHOLE } from '../../../sys/wire/header.ts';
 import { ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, IcmpHeader } from '../../../sys/wire/icmp.ts';
 import { ICMPV6_ECHO_REPLY, ICMPV6_ECHO_REQUEST, Icmpv6Header } from '../../../sys/wire/icmpv6.ts';
@@ -27,8 +28,8 @@ const why = rights();
 describe.skipIf(why !== '')(`a raw socket${why}`, () => {
   const clock = new SystemClock();
   const opened: DatagramSocket[] = [];
-  const open = (host: string, protocol: number, headerIncluded = false): RawSocket => {
-    const socket = new RawSocket(addressOf(host, 0)!, protocol, clock, { headerIncluded });
+  const open = (host: string, protocol: number, options: RawSocketOptions = {}): RawSocket => {
+    const socket = new RawSocket(addressOf(host, 0)!, protocol, clock, options);
     opened.push(socket);
     return socket;
   };
@@ -89,10 +90,65 @@ describe.skipIf(why !== '')(`a raw socket${why}`, () => {
     expect(types).toContain(ICMPV6_ECHO_REPLY);
   });
 
+  it('has the hop limit that was asked for, and the time of arrival, not of reading', () => {
+    const requests = equals(loadBehind(0, 0, 1), ICMP_ECHO_REQUEST);
+    const filter = compileCondition(all(requests, equals(loadBehind(0, 4, 2), 0x7179)));
+    const socket = open('127.0.0.1', PROTOCOL_ICMP, { filter, hopLimit: 33, receivedAt: true });
+    const poller = new EpollPoller(() => clock.now());
+    const ip = new IPv4Header();
+    let waited = 0;
+    // The kernel begins to stamp in the background. It is given as many tries as `ReceiveStamps` gives it.
+    for (let tries = 0; tries < 25 && waited < 4000; tries++) {
+      const at = put(socket, '127.0.0.1', 8);
+      const echo = new IcmpHeader().wrap(socket.tx.arena, at, at + 8).clear();
+      Object.assign(echo, { type: ICMP_ECHO_REQUEST, identifier: 0x7179 });
+      echo.fillChecksum();
+      const before = clock.now();
+      socket.flush();
+      poller.wait(5000);
+      const asked = clock.now();
+      if (socket.receive() === 0) continue;
+      const from = socket.rx.offset[0]!;
+      expect(ip.wrap(socket.rx.arena, from, from + socket.rx.length[0]!).ttl).toBe(33);
+      waited = asked - socket.rx.receivedAt![0]!;
+      // Two clocks are compared by reading one after the other: a thread that loses its core meanwhile may be off by that.
+      expect(socket.rx.receivedAt![0]).toBeGreaterThanOrEqual(before - 1000);
+    }
+    poller.close();
+    expect(waited).toBeGreaterThanOrEqual(4000);
+  });
+
+  it('is given by its filter what it asks for over IPv6 too, where a packet starts behind the IP header', () => {
+    const replies = equals(loadAt(0, 1), ICMPV6_ECHO_REPLY);
+    const filter = compileCondition(all(replies, equals(loadAt(4, 2), 0x717b)));
+    const socket = open('::1', PROTOCOL_ICMPV6, { filter });
+    for (const identifier of [0x717a, 0x717b]) {
+      const at = put(socket, '::1', 8);
+      const echo = new Icmpv6Header().wrap(socket.tx.arena, at, at + 8).clear();
+      Object.assign(echo, { type: ICMPV6_ECHO_REQUEST, identifier });
+      socket.flush();
+    }
+    const seen: number[] = [];
+    const heard = (): boolean => seen.length > 0;
+    receiveUntil(socket, heard, (from, i) => {
+      const echo = new Icmpv6Header().wrap(socket.rx.arena, from, from + socket.rx.length[i]!);
+      seen.push(echo.type, echo.identifier);
+    });
+    expect(seen).toEqual([ICMPV6_ECHO_REPLY, 0x717b]);
+  });
+
+  it('receives nothing that its filter leaves out', () => {
+    const sender = open('127.0.0.1', PROTOCOL_ICMP);
+    const nothing = compileCondition(equals(loadAt(0, 1), 0)); // no IPv4 header starts with 0
+    const socket = open('127.0.0.1', PROTOCOL_ICMP, { filter: nothing });
+    const at = put(sender, '127.0.0.1', 8);
+    new IcmpHeader().wrap(sender.tx.arena, at, at + 8).clear().type = ICMP_ECHO_REQUEST;
+    expect([sender.flush(), socket.receive()]).toEqual([1, 0]);
+  });
+
   it('sends a header of the caller’s own, and a filter decides what is received', () => {
-    const socket = open('127.0.0.1', PROTOCOL_UDP, true);
     // A raw socket's filter starts at the IP header, as a frame does 14 bytes later: only `less` and `greater` fit as they are.
-    attachFilter(socket.pollHandle, compileFilter('less 31'));
+    const socket = open('127.0.0.1', PROTOCOL_UDP, { headerIncluded: true, filter: compileFilter('less 31') });
     for (const size of [2, 40]) {
       const at = put(socket, '127.0.0.1', 28 + size);
       const ip = new IPv4Header().wrap(socket.tx.arena, at, at + 28 + size).clear();
