@@ -116,6 +116,15 @@ export class XdpDevice {
     };
   }
 
+  /** How the interface is used, in a few words. */
+  describe(): string {
+    const { interface: name, mode, zeroCopy, queues } = this.report();
+    const { admission } = this.options;
+    const words = [name, mode, zeroCopy ? 'zero-copy' : 'copied', `${queues} ${queues === 1 ? 'queue' : 'queues'}`];
+    if (admission !== null) words.push(`each source ${admission.datagramsPerSecond} datagrams a second`);
+    return words.join(', ');
+  }
+
   /** An inlet for a socket, with nothing in it; null where all are taken. */
   takeInlet(): Inlet | null {
     const inlet = this.idle.pop() ?? this.openInlet();
