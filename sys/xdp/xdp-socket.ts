@@ -24,7 +24,7 @@ import type { ResolvedUdpOptions } from '../posix/udp-options.ts';
 import type { Receiver, XdpDevice } from './device.ts';
 import { FrameWriter, IPV4_HEADERS_BYTES, IPV6_HEADERS_BYTES } from './frame-writer.ts';
 import type { Inlet } from './inlet.ts';
-import { isWildcard, sameHost } from './interface.ts';
+import { isDown, isWildcard, sameHost } from './interface.ts';
 import { moveToFront } from './move-to-front.ts';
 import { XdpTraffic } from './traffic.ts';
 
@@ -121,9 +121,16 @@ export class XdpSocket implements DatagramSocket {
 
   way(): SocketWay {
     const { device } = this;
-    if (!device.gone) return { backend: 'xdp', details: device.describe(), fallback: '' };
-    const fallback = `${device.at.name} has gone or is down: what still comes and goes is the kernel's; open the socket again`;
-    return { backend: 'udp', details: '', fallback };
+    const { name } = device.at;
+    if (device.gone) {
+      const fallback = `${name} has gone or was down while datagrams were sent: they go by the kernel until the socket is opened anew`;
+      return { backend: 'udp', details: '', fallback };
+    }
+    if (isDown(name)) {
+      const fallback = `${name} is down or has gone: \`ip link show dev ${name}\``;
+      return { backend: 'udp', details: '', fallback };
+    }
+    return { backend: 'xdp', details: device.describe(), fallback: '' };
   }
 
   /** Queues that frames have come by since the socket was opened: 1 where the card does not spread its peers. */
