@@ -24,7 +24,7 @@ import type { ResolvedUdpOptions } from '../posix/udp-options.ts';
 import type { Receiver, XdpDevice } from './device.ts';
 import { FrameWriter, IPV4_HEADERS_BYTES, IPV6_HEADERS_BYTES } from './frame-writer.ts';
 import type { Inlet } from './inlet.ts';
-import { isDown, isWildcard, sameHost } from './interface.ts';
+import { isWildcard, sameHost } from './interface.ts';
 import { moveToFront } from './move-to-front.ts';
 import { XdpTraffic } from './traffic.ts';
 
@@ -126,7 +126,7 @@ export class XdpSocket implements DatagramSocket {
       const fallback = `${name} has gone or was down while datagrams were sent: they go by the kernel until the socket is opened anew`;
       return { backend: 'udp', details: '', fallback };
     }
-    if (isDown(name)) {
+    if (device.isDown) {
       const fallback = `${name} is down or has gone: \`ip link show dev ${name}\``;
       return { backend: 'udp', details: '', fallback };
     }

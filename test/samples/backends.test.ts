@@ -8,7 +8,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ip, whyNoXdp } from '../sys/xdp/veth.ts';
 import { builtFile, type Inside, NamespacedArena, sees } from './namespaced-arena.ts';
 
-const why = whyNoXdp() || (existsSync(builtFile('test/samples/fixtures/arena-player.js')) ? '' : 'run `npm run build` first');
+const why =
+  whyNoXdp() || (existsSync(builtFile('test/samples/fixtures/arena-player.js')) ? '' : 'run `npm run build` first');
 /** Of the far end, for those who flood. */
 const LOUD = '198.51.100.77';
 const FLOOD = 5000;
@@ -82,7 +83,9 @@ describe.skipIf(why !== '')(`the arena over a veth${why === '' ? '' : ` (${why})
       arena = new NamespacedArena('arena-workers');
       const options = ['--sys', 'xdp', '--interface', 'near', '--admission', '300', '--burst', '100'];
       const { server, way } = await arena.serve(['--bots', '0', '--workers', '2', ...options]);
-      expect(way).toContain('udp (behind an admission filter: near, native, each source 300 datagrams a second); AF_XDP');
+      expect(way).toContain(
+        'udp (behind an admission filter: near, native, each source 300 datagrams a second); AF_XDP',
+      );
       expect(server.err).toContain('TickwireWarning');
       const player = arena.play();
       const { tick } = await sees(player, 0);
@@ -152,7 +155,7 @@ describe.skipIf(why !== '')(`the arena over a veth${why === '' ? '' : ` (${why})
         [['--sys', 'udp', '--interface', 'near'], "option 'sys.interface': udp has no such option: give backend 'xdp'"],
         [['--sys', 'xdp', '--admission', '0'], "option 'sys.admission.datagramsPerSecond': 0 is not a whole number"],
         [['--sys', 'xdp', '--burst', '9'], "option 'sys.admission.datagramsPerSecond': undefined is not"],
-        [['--sys', 'xdp', '--mode', 'warp'], "option 'sys.mode': \"warp\" is no mode: it may be auto, native, generic"],
+        [['--sys', 'xdp', '--mode', 'warp'], 'option \'sys.mode\': "warp" is no mode: it may be auto, native, generic'],
       ] as const) {
         const refused = arena.serve(words);
         await expect(refused).rejects.toThrow(said);
