@@ -1,21 +1,30 @@
 /** What this Linux offers beyond plain sockets: rights, bypasses, limits, time. Asked by `sys/probe.ts`. */
 
 import { readFileSync } from 'node:fs';
+import { addressOf, SysError } from '../api.ts';
 import { SystemClock } from '../clock.ts';
 import { errnoName } from '../errno.ts';
 import { NativeArena } from '../ffi/arena.ts';
 import { library } from '../ffi/library.ts';
 import { lastErrno } from '../ffi/syscall.ts';
+import { resolveUdpOptions } from '../posix/udp-options.ts';
 import type { Probe } from '../probe.ts';
 import { probe } from '../probe.ts';
 import { linuxCalls } from './calls.ts';
 import { EpollPoller } from './epoll.ts';
+import { LinuxPortGroup } from './port-group.ts';
+import { RawSocket } from './raw-socket.ts';
+import { attachFilter, DROP_ALL_PROGRAM } from './socket-filter.ts';
+import { openBound } from './udp-socket.ts';
 
 /** Bits of CapEff (capabilities(7)). */
 const CAP_NET_ADMIN = 12;
 const CAP_NET_RAW = 13;
 const CAP_IPC_LOCK = 14;
 const CAP_BPF = 39;
+
+const LOOPBACK: Uint8Array = addressOf('127.0.0.1', 0)!;
+const PROTOCOL_UDP = 17; // IANA
 
 const AF_PACKET = 17; // packet(7)
 const AF_XDP = 44; // linux/socket.h
@@ -42,8 +51,11 @@ const NAMES: readonly string[] = [
   'right-net-raw',
   'right-net-admin',
   'right-bpf',
+  'raw-sockets',
+  'bpf-filter',
   'packet-ring',
   'af-xdp',
+  'workers',
   'receive-buffer-max',
   'send-buffer-max',
   'memlock',
@@ -61,8 +73,11 @@ export function probeLinux(): Probe[] {
     right('right-net-raw', 'CAP_NET_RAW', CAP_NET_RAW, rights),
     right('right-net-admin', 'CAP_NET_ADMIN', CAP_NET_ADMIN, rights),
     right('right-bpf', 'CAP_BPF', CAP_BPF, rights),
+    attempt('raw-sockets', 'IPv4 with headers of our own', openRaw),
+    attempt('bpf-filter', 'a program of tcpdump’s language in the kernel, on a UDP socket', filterUdp),
     probePacketRing(),
     probeXdp(rights),
+    attempt('workers', 'SO_REUSEPORT with steering: sockets of several threads on one port', openGroup),
     bufferLimit('receive-buffer-max', 'net.core.rmem_max'),
     bufferLimit('send-buffer-max', 'net.core.wmem_max'),
     probeMemlock(rights),
@@ -89,6 +104,39 @@ function right(name: string, capability: string, bit: number, rights: bigint): P
 /** setcap replaces what was there: so it names all that the bypasses need. */
 function grant(): string {
   return `sudo setcap cap_net_raw,cap_net_admin,cap_bpf+ep ${process.execPath}`;
+}
+
+/** What `work` opens is there, or its error says why not and what to do. */
+function attempt(name: string, found: string, work: () => void): Probe {
+  if (library() === null) return probe(name, false, 'needs koffi', 'see koffi above');
+  try {
+    work();
+    return probe(name, true, found, '');
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    const { code, syscall, message } = error;
+    return probe(name, false, `${syscall}: ${code}`, message.slice(`${syscall}: ${code}: `.length));
+  }
+}
+
+function openRaw(): void {
+  new RawSocket(addressOf('127.0.0.1', 0)!, PROTOCOL_UDP, new SystemClock(), {
+    slots: 1,
+    headerIncluded: true,
+  }).close();
+}
+
+function filterUdp(): void {
+  const fd = openBound(LOOPBACK, resolveUdpOptions(LOOPBACK, {}, true));
+  try {
+    attachFilter(fd, DROP_ALL_PROGRAM);
+  } finally {
+    linuxCalls().close(fd);
+  }
+}
+
+function openGroup(): void {
+  new LinuxPortGroup(LOOPBACK, 2, { namedTypes: [] }, {}).close();
 }
 
 function probePacketRing(): Probe {

@@ -162,7 +162,7 @@ function wordBytes(value: number): Uint8Array {
 }
 
 /** How many values a map has that keeps one for each CPU: as many as this kernel could ever have CPUs. */
-function possibleCpus(): number {
+export function possibleCpus(): number {
   const text = readFileSync('/sys/devices/system/cpu/possible', 'utf8');
   return Number(/(\d+)\s*$/.exec(text)![1]) + 1;
 }
