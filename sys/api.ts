@@ -274,7 +274,7 @@ export interface Aead {
 
 /** What this machine and backend can do, found out by trying. */
 export interface Capabilities {
-  /** `linux`, `packet`, `iocp`, `kqueue`, `dgram` or `sim`. */
+  /** `linux`, `packet`, `xdp`, `iocp`, `kqueue`, `dgram` or `sim`. A socket may have less: `DatagramSocket.way`. */
   readonly backend: string;
   readonly maxDatagramBytes: number;
   readonly gso: boolean;

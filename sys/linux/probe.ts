@@ -74,7 +74,7 @@ export function probeLinux(): Probe[] {
     right('right-net-admin', 'CAP_NET_ADMIN', CAP_NET_ADMIN, rights),
     right('right-bpf', 'CAP_BPF', CAP_BPF, rights),
     attempt('raw-sockets', 'IPv4 with headers of our own', openRaw),
-    attempt('bpf-filter', 'a program of tcpdump’s language in the kernel, on a UDP socket', filterUdp),
+    attempt('bpf-filter', "a program of tcpdump's language in the kernel, on a UDP socket", filterUdp),
     probePacketRing(),
     probeXdp(rights),
     attempt('workers', 'SO_REUSEPORT with steering: sockets of several threads on one port', openGroup),
