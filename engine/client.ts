@@ -1,7 +1,7 @@
 /** A game client: one connection to a server, and the same channels. */
 
 import type { EventEmitter } from 'eventemitter3';
-import type { DatagramSocket, SocketStats } from '../sys/api.ts';
+import type { DatagramSocket, SocketStats, SocketWay } from '../sys/api.ts';
 import { type ClientEndpoint, type ClientSink, SERVER } from '../transport/client-endpoint.ts';
 import type { ConnectionStats } from '../transport/connection-stats.ts';
 import type { DisconnectReason } from '../transport/endpoint.ts';
@@ -36,6 +36,7 @@ import { type OnQueued, Outbox } from './outbox.ts';
 import { Reconnection } from './reconnection.ts';
 import type { RequestOptions } from './request-channel.ts';
 import { Requests } from './requests.ts';
+import { wayOf } from './way.ts';
 
 /**
  * The arguments of a client's `message`, one tuple a channel: test `channel` and the type of `message` is known. The tag is the
@@ -188,10 +189,15 @@ export class Client<C extends Channels> extends MessageEmitter<ClientEvents<C>, 
     return this.#socket.stats;
   }
 
+  /** As of a server, for the socket that is in use. */
+  get way(): SocketWay {
+    return wayOf(this.#socket, this.#context.sys);
+  }
+
   /** What was dropped, by reason; as on a server, and messages that came before the game could listen. A copy. */
   get drops(): Drops {
     const { netcode, connections } = this.#endpoint;
-    const drops = dropsOf(netcode.drops, connections, this.#channels, this.#requests);
+    const drops = dropsOf(this.#socket, netcode.drops, connections, this.#channels, this.#requests);
     return { ...drops, heldTooMany: this.#held.dropped };
   }
 

@@ -6,7 +6,7 @@
  * reach for `Date`, `Math.random` or timers.
  */
 
-import type { Backend, Micros } from '../sys/api.ts';
+import type { Backend, BackendOptions, Micros } from '../sys/api.ts';
 import type { Channels } from './channel-types.ts';
 import { Client } from './client.ts';
 import type { EngineContext } from './context.ts';
@@ -35,9 +35,13 @@ export interface GameModule<ServerArgs = unknown, ClientArgs = unknown> {
   client?(host: Host, args: ClientArgs): unknown;
 }
 
-/** A host over a context, or over this machine (by the backend named) and Node's own loop. */
-export function createHost(name: string, over?: EngineContext | Backend): Host {
-  const context = typeof over === 'object' ? over : sharedContext(over);
+/**
+ * A host over a context, or over this machine (by the way to the network that is given) and Node's own loop.
+ *
+ * @throws ConfigError, SysError as `openContext`
+ */
+export function createHost(name: string, over?: EngineContext | Backend | BackendOptions): Host {
+  const context = typeof over === 'object' && 'runtime' in over ? over : sharedContext(over);
   const { sys, runtime } = context;
   return {
     name,

@@ -1,6 +1,16 @@
 /** The package's front door: servers, clients, channels, tokens. */
 
-export { ADDRESS_BYTES, type Backend, type Micros, type Sys, SysError } from '../sys/api.ts';
+export {
+  ADDRESS_BYTES,
+  type Backend,
+  type BackendOptions,
+  type Micros,
+  type SocketWay,
+  type SourceLimit,
+  type Sys,
+  SysError,
+  type XdpOptions,
+} from '../sys/api.ts';
 export { ConnectionStats } from '../transport/connection-stats.ts';
 export type { CloseSide, DisconnectCode, DisconnectReason } from '../transport/endpoint.ts';
 export { ByteReader } from '../transport/wire/byte-reader.ts';

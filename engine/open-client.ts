@@ -42,6 +42,8 @@ export async function openClient<C extends Channels>(
   const ticks = new TickClock(checkTickRate(options.tickRateHz ?? 0), context.sys.clock.now());
   const token = await fetchToken(options, context);
   const socket = await openSocket(context, CLIENT_SPARE_BYTES);
+  const why = socket.way?.().fallback ?? '';
+  if (why !== '') context.warn(`the client goes by the kernel's UDP: ${why}`);
   const aead = context.sys.openAead(socket.rx.slots, SLOT_BYTES);
   const resume = reconnectSettings(options.reconnect)?.resume ?? false;
   const endpoint = new ClientEndpoint({ ...transport, resume }, aead, context.sys.rng, socket.tx);

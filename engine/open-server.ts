@@ -1,6 +1,6 @@
 /** From the options of a server to its parts: what is wrong with them is said before anything is bound. */
 
-import type { DatagramSocket } from '../sys/api.ts';
+import { type DatagramSocket, formatAddress } from '../sys/api.ts';
 import { checkWhole } from '../transport/config-error.ts';
 import { sessionRows } from '../transport/netcode/server-options.ts';
 import { ServerEndpoint, serverSpareBytes } from '../transport/server-endpoint.ts';
@@ -66,6 +66,8 @@ export async function openServer<C extends Channels>(
     reusePort: options.reusePort ?? false,
     ...(member === null ? {} : { descriptor: member.descriptor }),
   });
+  const why = socket.way?.().fallback ?? '';
+  if (why !== '') context.warn(`the server on ${formatAddress(socket.localAddress)} goes by the kernel's UDP: ${why}`);
   const { clock, rng } = context.sys;
   const given = spentTokenStore(options);
   const spentTokens = member === null ? given : member.spentTokens(given);

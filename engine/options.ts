@@ -1,6 +1,6 @@
 /** What may be set on a server and a client: meaning, unit, default and why. Checked once, here. */
 
-import type { Backend } from '../sys/api.ts';
+import type { Backend, BackendOptions } from '../sys/api.ts';
 import { ConfigError, checkU64, checkWhole } from '../transport/config-error.ts';
 import type { SpentTokenStore } from '../transport/netcode/token-history.ts';
 import type { TransportOptions } from '../transport/transport-options.ts';
@@ -86,8 +86,11 @@ export interface ServerOptions<C extends Channels> extends MemoryOptions {
   /** SO_RCVBUF in bytes. Default 4 MiB: one tick of a full server, with room for a flood. */
   readonly receiveBufferBytes?: number;
   readonly sendBufferBytes?: number;
-  /** The way to the network (see `Backend`). Default `auto`, or what TICKWIRE_SYS names. A host has its own: leave it out there. */
-  readonly sys?: Backend;
+  /**
+   * The way to the network: a `Backend`, or one with its options, `{ backend: 'xdp', interface: 'eth0' }`. Default `auto`, or what
+   * TICKWIRE_SYS names. A host has its own: leave it out there.
+   */
+  readonly sys?: Backend | BackendOptions;
   /** Several processes may share the port. Default false. */
   readonly reusePort?: boolean;
   /** Overwrite message bytes after their callback, to find views that were kept. Default: NODE_ENV is 'development'. */
@@ -122,7 +125,7 @@ export interface ClientOptions<C extends Channels> extends MemoryOptions {
   /** Steps of the game a second; default 0: no ticks. */
   readonly tickRateHz?: number;
   /** As of the server. */
-  readonly sys?: Backend;
+  readonly sys?: Backend | BackendOptions;
   /** Reconnect by itself after a timeout or the server's shutdown. Default: no. */
   readonly reconnect?: boolean | ReconnectOptions;
   readonly development?: boolean;

@@ -1,7 +1,7 @@
 /** A game server: peers, channels, ticks. Everything of the protocol is below `drive.ts`. */
 
 import type { EventEmitter } from 'eventemitter3';
-import { type DatagramSocket, formatAddress, portOf, type SocketStats } from '../sys/api.ts';
+import { type DatagramSocket, formatAddress, portOf, type SocketStats, type SocketWay } from '../sys/api.ts';
 import type { DisconnectCode, DisconnectReason } from '../transport/endpoint.ts';
 import type { ServerEndpoint, ServerSink } from '../transport/server-endpoint.ts';
 import type { ChannelTable } from './channel-table.ts';
@@ -34,6 +34,7 @@ import { Peer, type PeerOwner } from './peer.ts';
 import { Peers } from './peers.ts';
 import { Requests } from './requests.ts';
 import type { TickClock } from './tick-clock.ts';
+import { wayOf } from './way.ts';
 
 /**
  * The arguments of a server's `message`, one tuple a channel: test `channel` and the type of `message` is known. The tag is the
@@ -175,10 +176,15 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
     return this.#socket.stats;
   }
 
+  /** Which way its datagrams go now: the backend in use, and, where that is less than was asked for, why. A copy. */
+  get way(): SocketWay {
+    return wayOf(this.#socket, this.#context.sys);
+  }
+
   /** What was dropped, by reason: datagrams, payloads, messages, answers (`drops.ts`). A copy. */
   get drops(): Drops {
     const { netcode, connections } = this.#endpoint;
-    return dropsOf(netcode.drops, connections, this.#channels, this.#requests);
+    return dropsOf(this.#socket, netcode.drops, connections, this.#channels, this.#requests);
   }
 
   /**

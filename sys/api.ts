@@ -14,6 +14,7 @@
  */
 
 import type { Transferable } from 'node:worker_threads';
+import type { SocketDrops, SocketWay } from './backend.ts';
 import type { BatchColumns, DatagramBatch } from './datagram-batch.ts';
 import type { SocketStats } from './socket-stats.ts';
 
@@ -27,6 +28,15 @@ export {
   portOf,
   sameAddress,
 } from './address.ts';
+export type {
+  AttachMode,
+  Backend,
+  BackendOptions,
+  SocketDrops,
+  SocketWay,
+  SourceLimit,
+  XdpOptions,
+} from './backend.ts';
 export {
   type BatchColumns,
   type BatchMemory,
@@ -45,19 +55,6 @@ export const NEVER: Micros = Number.MAX_SAFE_INTEGER;
 
 /** Largest UDP payload over IPv4: 65,535 - 20 (IP) - 8 (UDP). */
 export const DATAGRAM_BYTES_MAX = 65_507;
-
-/**
- * The ways to a machine's network.
- *
- * - `udp`: the kernel's UDP sockets by its own calls: epoll and recvmmsg on Linux, completion ports on Windows, kqueue on macOS
- *   and FreeBSD.
- * - `packet`: the same on Linux, but what is sent goes as finished frames past the kernel's UDP, NAT and firewall rules.
- * - `xdp`: both ways past the kernel's UDP (AF_XDP), on Linux.
- * - `dgram`: node:dgram, which is everywhere.
- * - `auto`: `udp` on Linux where koffi loads, else `dgram`. The others are for those who know what they go past; `udp` of Windows
- *   has run on Wine only, that of macOS and FreeBSD over libkqueue only.
- */
-export type Backend = 'auto' | 'udp' | 'packet' | 'xdp' | 'dgram';
 
 /** Time. `now` never goes back and has no relation to the calendar. */
 export interface Clock {
@@ -213,6 +210,10 @@ export interface DatagramSocket extends Pollable {
    * did not take stays in `tx`, moved to the front: wait for WRITABLE, then flush again.
    */
   flush(): number;
+  /** Which way datagrams go now, where that is not told by `capabilities.backend`. For reports: a new object each time. */
+  way?(): SocketWay;
+  /** What was dropped before it got here, where the backend can tell. For reports: asks the kernel. */
+  drops?(): SocketDrops;
   /** Closes at once; what is in `tx` is lost. Calls after it return 0. */
   close(): void;
 }
@@ -273,7 +274,7 @@ export interface Aead {
 
 /** What this machine and backend can do, found out by trying. */
 export interface Capabilities {
-  /** `linux`, `packet`, `iocp`, `kqueue`, `dgram` or `sim`. */
+  /** `linux`, `packet`, `xdp`, `iocp`, `kqueue`, `dgram` or `sim`. A socket may have less: `DatagramSocket.way`. */
   readonly backend: string;
   readonly maxDatagramBytes: number;
   readonly gso: boolean;
@@ -315,5 +316,19 @@ export class SysError extends Error {
     super(`${syscall}: ${code}: ${message}`);
     this.code = code;
     this.syscall = syscall;
+  }
+}
+
+/** An option of `openSys` is wrong. */
+export class SysOptionError extends SysError {
+  /** The option, as `admission.burst`; '' where it is the backend itself. */
+  readonly field: string;
+  /** What is wrong, and what it may be. */
+  readonly remedy: string;
+
+  constructor(field: string, remedy: string) {
+    super('EINVAL', 'openSys', field === '' ? remedy : `${field}: ${remedy}`);
+    this.field = field;
+    this.remedy = remedy;
   }
 }

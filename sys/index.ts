@@ -4,8 +4,19 @@
  * Above this line nobody asks what system it is: they ask `capabilities`.
  */
 
-import type { Backend, DatagramSocket, Notifier, PortGroup, Steering, Sys, UdpOptions } from './api.ts';
-import { SysError } from './api.ts';
+import type {
+  Backend,
+  BackendOptions,
+  DatagramSocket,
+  Notifier,
+  PortGroup,
+  Steering,
+  Sys,
+  UdpOptions,
+  XdpOptions,
+} from './api.ts';
+import { SysError, SysOptionError } from './api.ts';
+import { checkBackend } from './backend-options.ts';
 import { BsdSys } from './bsd/bsd-sys.ts';
 import { isKqueueHandle, KqueueNotifier } from './bsd/kqueue-notifier.ts';
 import { library } from './ffi/library.ts';
@@ -15,56 +26,47 @@ import { LinuxPortGroup } from './linux/port-group.ts';
 import { RawSocket, type RawSocketOptions } from './linux/raw-socket.ts';
 import { openDgramSys } from './node/dgram-sys.ts';
 import { isPortHandle, PortNotifier } from './node/port-notifier.ts';
-import { PacketSys } from './packet/packet-sys.ts';
+import { openPacketSys } from './packet/packet-sys.ts';
 import { openSharedParts, type SharedParts } from './shared-parts.ts';
 import { IocpNotifier, isIocpHandle } from './windows/iocp-notifier.ts';
 import { WindowsSys } from './windows/windows-sys.ts';
-import type { XdpOptions } from './xdp/xdp-options.ts';
+import { FloodGuard } from './xdp/flood-guard.ts';
+import { resolveXdpOptions } from './xdp/xdp-options.ts';
 import { openXdpSys } from './xdp/xdp-sys.ts';
 
 export * from './api.ts';
+export { checkBackend } from './backend-options.ts';
 export { closeNoted, descriptorMemory, noteDescriptors } from './linux/descriptors.ts';
 export type { RawSocketOptions } from './linux/raw-socket.ts';
 export { type Probe, probeMachine } from './probe.ts';
-export type { XdpOptions } from './xdp/xdp-options.ts';
-
-const BACKENDS: readonly Backend[] = ['auto', 'udp', 'packet', 'xdp', 'dgram'];
-
-/** Options of `openSys`. */
-export interface SysOptions {
-  /** Default: what the environment variable TICKWIRE_SYS names, else `auto`. */
-  readonly backend?: Backend;
-  /** For the backend `xdp`. */
-  readonly xdp?: XdpOptions;
-}
 
 /**
  * Opens this thread's door to the machine.
  *
- * @throws SysError where the backend asked for does not work here
+ * @param way default: what the environment variable TICKWIRE_SYS names, else `auto`
+ * @throws SysOptionError where an option is wrong; SysError where the backend asked for does not work here
  */
-export function openSys({ backend, xdp = {} }: SysOptions = {}): Sys {
+export function openSys(way?: Backend | BackendOptions): Sys {
+  const options = checkBackend(way);
   const shared = openSharedParts();
-  switch (chosen(backend)) {
+  switch (options.backend) {
+    case 'auto':
+      return backendOfAuto() === 'udp' ? openKernelUdp(shared) : openDgramSys(shared);
     case 'udp':
       return openKernelUdp(shared);
     case 'packet':
-      return new PacketSys(shared);
-    case 'xdp':
+      return openPacketSys(shared, options.fallback ?? true);
+    case 'xdp': {
+      const { backend, ...xdp } = options;
       return openXdpSys(shared, xdp);
+    }
     case 'dgram':
       return openDgramSys(shared);
   }
 }
 
-/** What an option or the environment asks for, `auto` decided. */
-function chosen(option: Backend | undefined): Exclude<Backend, 'auto'> {
-  const asked = option ?? (process.env.TICKWIRE_SYS || 'auto');
-  if (!BACKENDS.includes(asked as Backend)) {
-    const name = option === undefined ? 'TICKWIRE_SYS' : 'the backend';
-    throw new SysError('EINVAL', 'openSys', `${name} is "${asked}": it may be ${BACKENDS.join(', ')}, or unset`);
-  }
-  if (asked !== 'auto') return asked as Exclude<Backend, 'auto'>;
+/** What `auto` means on this machine. */
+export function backendOfAuto(): 'udp' | 'dgram' {
   return linuxWorks() ? 'udp' : 'dgram';
 }
 
@@ -119,6 +121,17 @@ export function openRawSocket(
     throw new SysError('ENOSYS', 'openRawSocket', remedy);
   }
   return new RawSocket(local, protocol, sys.clock, options);
+}
+
+/**
+ * Puts the admission filter of `xdp` before sockets that are the kernel's: those of a port group.
+ *
+ * @throws SysOptionError; SysError where the interface, a right or the kernel is missing
+ */
+export function openFloodGuard(bound: Uint8Array, xdp: XdpOptions): Pick<FloodGuard, 'details' | 'refused' | 'close'> {
+  const options = resolveXdpOptions(xdp);
+  if (options.admission === null) throw new SysOptionError('admission', 'give { datagramsPerSecond, burst }');
+  return new FloodGuard(bound, options);
 }
 
 /** Makes a Notifier of a handle that came from another thread. */

@@ -88,7 +88,7 @@ async function probeSockets(sys: Sys | null, failure: string): Promise<Probe> {
 }
 
 /** Sends a datagram to ourselves and waits for it as an attached engine would. */
-async function echo(sys: Sys): Promise<boolean> {
+export async function echo(sys: Sys): Promise<boolean> {
   const socket = await sys.openUdp(addressOf('127.0.0.1', 0)!, { rxSlots: 1, txSlots: 1, slotBytes: 64 });
   const poller = sys.openPoller();
   try {

@@ -20,7 +20,7 @@ interface RoomRule {
 }
 
 /** The parts of sys/api.ts. */
-const PLAIN: readonly string[] = ['sys/address.ts', 'sys/datagram-batch.ts', 'sys/socket-stats.ts'];
+const PLAIN: readonly string[] = ['sys/address.ts', 'sys/backend.ts', 'sys/datagram-batch.ts', 'sys/socket-stats.ts'];
 
 /** The import table. */
 const ROOMS: readonly RoomRule[] = [

@@ -1,12 +1,15 @@
 /** `tickwire doctor`: what this machine offers to the engine, and what to do about what is missing. */
 
 import { cpus, release, totalmem, type } from 'node:os';
+import { type BackendReports, reportBackends } from '../../sys/backend-report.ts';
 import { openSys, type Probe, probeMachine } from '../../sys/index.ts';
+import { backendLines } from './doctor-backends.ts';
+import { GREEN, mark, RED, YELLOW } from './doctor-mark.ts';
 import { EXIT_MISSING, EXIT_OK } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What `doctor --json` prints. */
-export interface DoctorReport {
+export interface DoctorReport extends BackendReports {
   readonly machine: {
     /** `linux`, `darwin`, `win32` ... */
     readonly platform: string;
@@ -34,6 +37,7 @@ export async function examine(): Promise<DoctorReport> {
       memoryBytes: totalmem(),
     },
     checks: await probeMachine(() => openSys()),
+    ...(await reportBackends()),
   };
 }
 
@@ -50,6 +54,7 @@ export function printReport(report: DoctorReport, terminal: Terminal, asJson: bo
     );
     const width = Math.max(...checks.map((check) => check.name.length));
     for (const check of checks) terminal.out(line(check, width, terminal.colour));
+    for (const text of backendLines(report, process.env.TICKWIRE_SYS ?? '', terminal.colour)) terminal.out(text);
     terminal.out(summary(checks, missing));
   }
   if (missing.length === 0) return EXIT_OK;
@@ -58,9 +63,7 @@ export function printReport(report: DoctorReport, terminal: Terminal, asJson: bo
 }
 
 function line(check: Probe, width: number, colour: boolean): string {
-  const code = check.ok ? 32 : check.required ? 31 : 33; // green, red, yellow
-  const mark = check.ok ? 'ok     ' : 'missing';
-  const shown = colour ? `\u001b[${code}m${mark}\u001b[0m` : mark;
+  const shown = mark(check.ok ? 'ok' : 'missing', check.ok ? GREEN : check.required ? RED : YELLOW, colour);
   const first = `${shown}  ${check.name.padEnd(width)}  ${check.found}`;
   return check.remedy === '' ? first : `${first}\n${' '.repeat(width + 11)}remedy: ${check.remedy}`;
 }

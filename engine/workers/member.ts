@@ -1,7 +1,7 @@
 /** A worker's place in a group: what its server shares with those of the other workers. */
 
 import type { MessagePort } from 'node:worker_threads';
-import { type Backend, portOf, SysError, sameAddress } from '../../sys/api.ts';
+import { type Backend, type BackendOptions, portOf, SysError, sameAddress } from '../../sys/api.ts';
 import { SessionLedger } from '../../transport/netcode/session-ledger.ts';
 import type { SpentTokenStore } from '../../transport/netcode/token-history.ts';
 import { Pulse, type Pulsing } from './pulse.ts';
@@ -19,7 +19,7 @@ export interface Membership {
   /** From when on `spentTokens` knows every token. */
   readonly sinceUnixSeconds: number;
   /** Undefined: the default. */
-  readonly sys: Backend | undefined;
+  readonly sys: Backend | BackendOptions | undefined;
   readonly pulse: SharedArrayBuffer;
   readonly descriptors: SharedArrayBuffer;
   /** For what the worker reports: `LedgerReport`. */

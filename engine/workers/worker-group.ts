@@ -8,7 +8,15 @@
  */
 
 import { EventEmitter } from 'eventemitter3';
-import { type Backend, formatAddress, type Micros, type PortGroup, portOf } from '../../sys/api.ts';
+import {
+  type Backend,
+  type BackendOptions,
+  formatAddress,
+  type Micros,
+  type PortGroup,
+  portOf,
+  type SocketWay,
+} from '../../sys/api.ts';
 import { openPortGroup } from '../../sys/index.ts';
 import { checkWhole } from '../../transport/config-error.ts';
 import { PACKET_PATH, PACKET_PAYLOAD_WITH_ID } from '../../transport/netcode/packets.ts';
@@ -17,6 +25,7 @@ import { ConfigError } from '../errors.ts';
 import type { Task, TaskBody } from '../executor/task.ts';
 import { sharedContext } from '../open.ts';
 import { SERVER_DEFAULTS } from '../options.ts';
+import { type GroupWay, openGroupWay } from './group-way.ts';
 import { sumGauges, type WorkerGauges } from './pulse.ts';
 import { SharedSpentTokens } from './shared-spent-tokens.ts';
 import { HANG_MICROS, WATCH_MICROS } from './timing.ts';
@@ -38,8 +47,11 @@ export interface WorkerGroupOptions {
   readonly receiveBufferBytes?: number;
   /** Tokens of all workers that are remembered until they expire. Default 65,536; 48 bytes each. Beyond, clients are refused. */
   readonly spentTokensMax?: number;
-  /** The workers' way to the network: `udp` or `packet`. Default as of a server. */
-  readonly sys?: Backend;
+  /**
+   * The workers' way to the network, as of a server. AF_XDP serves one socket a port: with `xdp` the workers' sockets are the
+   * kernel's, behind the filter of its `admission` if there is one; `group.way` and a warning say so.
+   */
+  readonly sys?: Backend | BackendOptions;
   /**
    * Silence in microseconds after which a worker counts as hanging and is replaced, and what it may take to end when the group
    * stops. Default 2,000,000.
@@ -66,6 +78,8 @@ export interface WorkerReport extends WorkerGauges {
 export interface WorkerGroupReport {
   readonly workers: readonly WorkerReport[];
   readonly total: WorkerGauges;
+  /** Datagrams that the admission filter dropped before they reached a worker. */
+  readonly notAdmitted: number;
 }
 
 const WORKERS_MAX = 256;
@@ -99,7 +113,11 @@ export async function startWorkers(
       receiveBufferBytes: options.receiveBufferBytes ?? SERVER_DEFAULTS.receiveBufferBytes,
     },
   );
-  const group = new WorkerGroup(context, ports, {
+  const way = wayOfGroup(ports, options.sys);
+  const { fallback } = way.way;
+  if (fallback !== '')
+    context.warn(`the workers on ${formatAddress(ports.localAddress)} go by the kernel's UDP: ${fallback}`);
+  const group = new WorkerGroup(context, ports, way, {
     moduleUrl: options.moduleUrl,
     exportName: options.exportName ?? 'server',
     args: options.args,
@@ -109,11 +127,21 @@ export async function startWorkers(
       bound: ports.localAddress,
       spentTokens: SharedSpentTokens.allocate(spentTokensMax),
       sinceUnixSeconds: context.sys.clock.unixSeconds(),
-      sys: options.sys,
+      sys: way.workers,
     },
   });
   await group.ready;
   return group;
+}
+
+/** The port is given back where the way cannot be had. */
+function wayOfGroup(ports: PortGroup, asked: Backend | BackendOptions | undefined): GroupWay {
+  try {
+    return openGroupWay(ports.localAddress, asked);
+  } catch (error) {
+    ports.close();
+    throw error;
+  }
 }
 
 /** Worker threads that serve one port. Made by `startWorkers`. */
@@ -121,6 +149,7 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
   /** Settles when every game has started; when one cannot, all are stopped and it rejects. */
   readonly ready: Promise<void>;
   readonly #ports: PortGroup;
+  readonly #way: GroupWay;
   readonly #seats: readonly WorkerSeat[];
   readonly #watch: Task<void>;
   #stopping: Promise<void> | null = null;
@@ -128,10 +157,12 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
   constructor(
     context: EngineContext,
     ports: PortGroup,
+    way: GroupWay,
     options: Omit<SeatOptions, 'context' | 'onLost' | 'onRunning'>,
   ) {
     super();
     this.#ports = ports;
+    this.#way = way;
     const seat: SeatOptions = {
       ...options,
       context,
@@ -160,7 +191,12 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
     const workers = this.#seats.map(
       ({ number, state, lost, pulse }): WorkerReport => ({ worker: number, state, lost, ...pulse.read() }),
     );
-    return { workers, total: sumGauges(workers) };
+    return { workers, total: sumGauges(workers), notAdmitted: this.#way.notAdmitted() };
+  }
+
+  /** Which way the workers' datagrams go, and, where that is less than was asked for, why. */
+  get way(): SocketWay {
+    return this.#way.way;
   }
 
   /** Ends all workers, tells their clients that the server stops (with a text), and closes the port. Twice is once. */
@@ -181,6 +217,7 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
   async #stop(text: string): Promise<void> {
     this.#watch.cancel();
     await Promise.all(this.#seats.map((seat) => seat.stop(text)));
+    this.#way.close();
     this.#ports.close();
   }
 

@@ -3,40 +3,37 @@
  * over real UDP. `npm start -- --help` lists the options.
  */
 
-import { Command, Option } from 'commander';
-import { type Backend, createHost, generatePrivateKey } from 'tickwire';
+import { Command } from 'commander';
+import { createHost, generatePrivateKey } from 'tickwire';
 import { exitCodeOf, whole } from './command-line.ts';
 import { type ArenaClient, client, PROTOCOL_ID } from './game.ts';
+import { addNetwork, type NetworkFlags, networkOf, WayNews } from './network.ts';
 import { openHere, openInWorkers } from './stage.ts';
 import { fetchToken, openTokenEndpoint, type TokenEndpoint } from './token-endpoint.ts';
 
-interface Options {
+interface Options extends NetworkFlags {
   port: number;
   host: string;
   bots: number;
   workers: number;
-  sys: Backend;
   seconds: number;
   tokenPort: number;
   json: boolean;
 }
 
-const command = new Command('arena')
-  .description('A multiplayer arena over UDP, with bots.')
-  .option('--port <port>', 'UDP port of the game', whole(0, 65_535), 40_000)
-  .option('--host <address>', 'address to bind', '127.0.0.1')
-  .option('--bots <count>', 'bots that connect and play', whole(0, 52), 8)
-  .option(
-    '--workers <count>',
-    'worker threads that share the port, each with an arena; 0: this thread',
-    whole(0, 64),
-    0,
-  )
-  .addOption(
-    new Option('--sys <backend>', 'way to the network')
-      .choices(['auto', 'udp', 'packet', 'xdp', 'dgram'])
-      .default('auto'),
-  )
+const command = addNetwork(
+  new Command('arena')
+    .description('A multiplayer arena over UDP, with bots.')
+    .option('--port <port>', 'UDP port of the game', whole(0, 65_535), 40_000)
+    .option('--host <address>', 'address to bind', '127.0.0.1')
+    .option('--bots <count>', 'bots that connect and play', whole(0, 52), 8)
+    .option(
+      '--workers <count>',
+      'worker threads that share the port, each with an arena; 0: this thread',
+      whole(0, 64),
+      0,
+    ),
+)
   .option('--seconds <count>', 'stop after so many seconds; 0: run until SIGINT', whole(0, 86_400), 0)
   .option('--token-port <port>', 'TCP port of the token endpoint', whole(0, 65_535), 40_001)
   .option('--json', 'print the summary as one JSON object', false)
@@ -54,12 +51,16 @@ async function run(options: Options): Promise<void> {
   const privateKey = generatePrivateKey();
   const args = { port: options.port, address: options.host, privateKey, freshKey: true };
   const stage = await (options.workers > 0
-    ? openInWorkers(options.workers, args, options.sys)
-    : openHere(args, options.sys));
+    ? openInWorkers(options.workers, args, networkOf(options))
+    : openHere(args, networkOf(options)));
   const stop = stopSignal(options.seconds);
   let tokens: TokenEndpoint | null = null;
   let bots: readonly ArenaClient[] = [];
-  const lines = setInterval(() => showLine(stage.line()), 1000);
+  const news = new WayNews(stage.way());
+  const lines = setInterval(() => {
+    news.look(stage.way());
+    showLine(stage.line());
+  }, 1000);
   try {
     tokens = await openTokenEndpoint(options.tokenPort, {
       privateKey,
@@ -67,6 +68,7 @@ async function run(options: Options): Promise<void> {
       addresses: [stage.address],
     });
     process.stderr.write(`arena on udp ${stage.address}, tokens from ${tokens.url}; npm run client joins\n`);
+    process.stderr.write(`${news.text}\n`);
     bots = await Promise.all(Array.from({ length: options.bots }, (_, index) => startBot(tokens!.url, index)));
     await stop;
   } finally {

@@ -21,6 +21,8 @@ export interface Summary {
   /** UDP payload bytes. */
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** The backend in use when the summary was made. */
+  readonly backend: string;
   /** Datagrams dropped, by reason; only reasons that occurred. */
   readonly dropped: Readonly<Record<string, number>>;
 }
@@ -54,12 +56,14 @@ export class Meter {
   line(): string {
     const { server } = this.#arena;
     const { datagramsIn, datagramsOut, bytesIn, bytesOut } = server.socketStats;
+    const { notAdmitted = 0 } = server.drops;
     const text = [
       `${server.peers.length} clients`,
       `tick ${this.#tickMicros.percentile(50)}/${this.#tickMicros.percentile(99)} µs`,
       `late ${this.#latenessMicros.percentile(50)}/${this.#latenessMicros.percentile(99)} µs`,
       `in ${datagramsIn - this.#packetsInBefore} ${kilobytes(bytesIn - this.#bytesInBefore)}/s`,
       `out ${datagramsOut - this.#packetsOutBefore} ${kilobytes(bytesOut - this.#bytesOutBefore)}/s`,
+      ...(notAdmitted === 0 ? [] : [`${notAdmitted} not admitted`]),
     ].join(' · ');
     this.#packetsInBefore = datagramsIn;
     this.#packetsOutBefore = datagramsOut;
@@ -84,6 +88,7 @@ export class Meter {
       packetsOut: datagramsOut,
       bytesIn,
       bytesOut,
+      backend: server.way.backend,
       dropped: Object.fromEntries(Object.entries(server.drops).filter(([, count]) => count > 0)),
     };
   }
@@ -101,6 +106,7 @@ export function formatSummary(summary: Summary): string {
     ['lateness', `p50 ${summary.latenessMicros.p50} µs, p99 ${summary.latenessMicros.p99} µs`],
     ['in', `${summary.packetsIn} packets, ${kilobytes(summary.bytesIn)}`],
     ['out', `${summary.packetsOut} packets, ${kilobytes(summary.bytesOut)}`],
+    ['way', summary.backend],
   ];
   for (const [reason, count] of Object.entries(summary.dropped)) rows.push([`dropped: ${reason}`, `${count}`]);
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;

@@ -31,14 +31,17 @@ export class LinuxSys implements Sys {
   readonly rng: Rng;
   readonly capabilities: Capabilities;
   private readonly shared: SharedParts;
+  /** Why its sockets stand in for those of another backend; '' where they do not. */
+  private readonly fallback: string;
   /** Receive batches by kind: sockets of one kind share one. */
   private readonly receivers = new Map<string, ReceiveTable>();
   /** Null until a socket asks for the time of arrival. */
   private stamps: ReceiveStamps | null = null;
 
   /** @throws SysError ENOSYS where koffi cannot load or libc has not the calls */
-  constructor(shared: SharedParts) {
+  constructor(shared: SharedParts, fallback = '') {
     this.shared = shared;
+    this.fallback = fallback;
     this.clock = shared.clock;
     this.rng = shared.rng;
     this.capabilities = probe();
@@ -67,7 +70,9 @@ export class LinuxSys implements Sys {
       gro: options.gro,
       columns: options.columns,
     });
-    return new LinuxUdpSocket(local, options, receiver, this.capabilities.gso);
+    const socket = new LinuxUdpSocket(local, options, receiver, this.capabilities.gso);
+    socket.fallback = this.fallback;
+    return socket;
   }
 
   /** Settles when the kernel stamps what arrives, if a socket with `columns` needs it. */

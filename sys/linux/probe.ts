@@ -1,16 +1,21 @@
 /** What this Linux offers beyond plain sockets: rights, bypasses, limits, time. Asked by `sys/probe.ts`. */
 
 import { readFileSync } from 'node:fs';
+import { addressOf, SysError } from '../api.ts';
 import { SystemClock } from '../clock.ts';
 import { errnoName } from '../errno.ts';
 import { NativeArena } from '../ffi/arena.ts';
 import { library } from '../ffi/library.ts';
 import { lastErrno } from '../ffi/syscall.ts';
+import { resolveUdpOptions } from '../posix/udp-options.ts';
 import type { Probe } from '../probe.ts';
 import { probe } from '../probe.ts';
 import { PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from '../wire/numbers.ts';
 import { linuxCalls } from './calls.ts';
 import { EpollPoller } from './epoll.ts';
+import { LinuxPortGroup } from './port-group.ts';
+import { attachFilter, DROP_ALL_PROGRAM } from './socket-filter.ts';
+import { openBound } from './udp-socket.ts';
 
 /** Bits of CapEff (capabilities(7)). */
 const CAP_NET_ADMIN = 12;
@@ -20,6 +25,9 @@ const CAP_BPF = 39;
 
 const AF_INET = 2; // ip(7)
 const AF_INET6 = 10; // ipv6(7)
+
+const LOOPBACK: Uint8Array = addressOf('127.0.0.1', 0)!;
+
 const AF_PACKET = 17; // packet(7)
 const AF_XDP = 44; // linux/socket.h
 const SOCK_RAW_CLOEXEC: number = 3 | 0o2000000;
@@ -46,8 +54,10 @@ const NAMES: readonly string[] = [
   'right-net-admin',
   'right-bpf',
   'raw-sockets',
+  'bpf-filter',
   'packet-ring',
   'af-xdp',
+  'workers',
   'receive-buffer-max',
   'send-buffer-max',
   'memlock',
@@ -66,8 +76,10 @@ export function probeLinux(): Probe[] {
     right('right-net-admin', 'CAP_NET_ADMIN', CAP_NET_ADMIN, rights),
     right('right-bpf', 'CAP_BPF', CAP_BPF, rights),
     probeRawSockets(),
+    attempt('bpf-filter', "a program of tcpdump's language in the kernel, on a UDP socket", filterUdp),
     probePacketRing(),
     probeXdp(rights),
+    attempt('workers', 'SO_REUSEPORT with steering: sockets of several threads on one port', openGroup),
     bufferLimit('receive-buffer-max', 'net.core.rmem_max'),
     bufferLimit('send-buffer-max', 'net.core.wmem_max'),
     probeMemlock(rights),
@@ -113,6 +125,32 @@ function whyNotRaw(family: number, protocol: number): string {
   if (fd < 0) return errnoName(lastErrno());
   calls.close(fd);
   return '';
+}
+
+/** What `work` opens is there, or its error says why not and what to do. */
+function attempt(name: string, found: string, work: () => void): Probe {
+  if (library() === null) return probe(name, false, 'needs koffi', 'see koffi above');
+  try {
+    work();
+    return probe(name, true, found, '');
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    const { code, syscall, message } = error;
+    return probe(name, false, `${syscall}: ${code}`, message.slice(`${syscall}: ${code}: `.length));
+  }
+}
+
+function filterUdp(): void {
+  const fd = openBound(LOOPBACK, resolveUdpOptions(LOOPBACK, {}, true));
+  try {
+    attachFilter(fd, DROP_ALL_PROGRAM);
+  } finally {
+    linuxCalls().close(fd);
+  }
+}
+
+function openGroup(): void {
+  new LinuxPortGroup(LOOPBACK, 2, { namedTypes: [] }, {}).close();
 }
 
 function probePacketRing(): Probe {

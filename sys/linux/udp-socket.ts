@@ -7,6 +7,7 @@ import {
   isIPv4,
   portOf,
   SocketStats,
+  type SocketWay,
   slotStrideBytes,
 } from '../api.ts';
 import { NativeArena } from '../ffi/arena.ts';
@@ -40,6 +41,8 @@ export class LinuxUdpSocket implements DatagramSocket {
   pollHandle: number;
   /** Whether the descriptor is closed with this socket. */
   private readonly isOwner: boolean;
+  /** Why this socket stands in for one of another backend; '' where it does not. */
+  fallback = '';
   /** For those who send a part of `tx` in another way. */
   readonly sender: SendTable;
   private readonly port: number;
@@ -87,6 +90,10 @@ export class LinuxUdpSocket implements DatagramSocket {
 
   flush(): number {
     return this.pollHandle < 0 || this.tx.count === 0 ? 0 : this.sender.flush(this.pollHandle);
+  }
+
+  way(): SocketWay {
+    return { backend: 'udp', details: '', fallback: this.fallback };
   }
 
   close(): void {

@@ -9,7 +9,7 @@ import { AF_PACKET, PACKET_QDISC_BYPASS, PACKET_VNET_HDR, SOCK_RAW_NONBLOCK_CLOE
 
 const REMEDY =
   'sending frames needs the right CAP_NET_RAW: `sudo setcap cap_net_raw=+ep "$(readlink -f "$(which node)")"`, ' +
-  'or AmbientCapabilities=CAP_NET_RAW in a systemd unit, or --cap-add NET_RAW for a container; or use the backend linux';
+  'or AmbientCapabilities=CAP_NET_RAW in a systemd unit, or --cap-add NET_RAW for a container; or use the backend udp';
 
 /**
  * Opens a packet socket of the network namespace that this thread is in.

@@ -16,6 +16,7 @@ import {
   isIPv4,
   portOf,
   type SocketStats,
+  type SocketWay,
 } from '../api.ts';
 import { errnoOf } from '../errno.ts';
 import { NativeArena } from '../ffi/arena.ts';
@@ -137,6 +138,10 @@ export class PacketUdpSocket implements DatagramSocket {
       framesFull: this.framesFull,
       framesRefused: this.framesRefused,
     };
+  }
+
+  way(): SocketWay {
+    return { backend: 'packet', details: 'received by UDP, sent as frames', fallback: '' };
   }
 
   receive(): number {

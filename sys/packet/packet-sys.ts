@@ -1,7 +1,16 @@
 /** The door to Linux that sends frames: everything is that of `LinuxSys`, except the way out of its sockets. */
 
 import { readlinkSync } from 'node:fs';
-import type { Aead, Capabilities, Clock, Poller, Rng, Sys, UdpOptions } from '../api.ts';
+import {
+  type Aead,
+  type Capabilities,
+  type Clock,
+  type Poller,
+  type Rng,
+  type Sys,
+  SysError,
+  type UdpOptions,
+} from '../api.ts';
 import { linuxCalls } from '../linux/calls.ts';
 import { LinuxSys } from '../linux/linux-sys.ts';
 import { NextHops } from '../linux/netlink/next-hops.ts';
@@ -14,6 +23,21 @@ import { PacketUdpSocket } from './packet-socket.ts';
 interface SharedHops {
   readonly hops: NextHops;
   users: number;
+}
+
+/**
+ * Opens the packet backend, or, where frames cannot be sent and `fallback` allows it, the kernel's UDP, whose sockets say why.
+ *
+ * @throws SysError EPERM without CAP_NET_RAW, ENOSYS where koffi cannot load
+ */
+export function openPacketSys(shared: SharedParts, fallback: boolean): Sys {
+  try {
+    return new PacketSys(shared);
+  } catch (error) {
+    // Without koffi, or on another system, there is no UDP of this kind either.
+    if (!fallback || !(error instanceof SysError) || error.code === 'ENOSYS') throw error;
+    return new LinuxSys(shared, `frames cannot be sent: ${error.message}`);
+  }
 }
 
 /** One thread's door to Linux, past the kernel's UDP on the way out. See README.md of this folder. */

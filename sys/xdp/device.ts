@@ -7,7 +7,7 @@ import * as abi from './abi.ts';
 import { FrameReader } from './frame-reader.ts';
 import { Gate } from './gate.ts';
 import { Inlet } from './inlet.ts';
-import type { Interface } from './interface.ts';
+import { type Interface, isDown, namespaceName } from './interface.ts';
 import { Outlet } from './outlet.ts';
 import { XdpQueue } from './queue.ts';
 import { Umem } from './umem.ts';
@@ -52,6 +52,8 @@ export class XdpDevice {
   readonly outlet: Outlet;
   readonly hops: NextHops;
   readonly zeroCopy: boolean;
+  /** Of the thread that opened it. */
+  private readonly namespace: string = namespaceName();
   private readonly budget: number;
   private readonly options: ResolvedXdpOptions;
   private readonly clock: Clock;
@@ -104,6 +106,11 @@ export class XdpDevice {
     return this.outlet.gone || !this.open;
   }
 
+  /** Whether the interface is down, without a carrier or gone, as far as this thread can see it. For reports. */
+  get isDown(): boolean {
+    return namespaceName() === this.namespace && isDown(this.at.name);
+  }
+
   report(): XdpDeviceReport {
     return {
       interface: this.at.name,
@@ -114,6 +121,15 @@ export class XdpDevice {
       refused: this.gate.refused(),
       gone: this.gone,
     };
+  }
+
+  /** How the interface is used, in a few words. */
+  describe(): string {
+    const { interface: name, mode, zeroCopy, queues } = this.report();
+    const { admission } = this.options;
+    const words = [name, mode, zeroCopy ? 'zero-copy' : 'copied', `${queues} ${queues === 1 ? 'queue' : 'queues'}`];
+    if (admission !== null) words.push(`each source ${admission.datagramsPerSecond} datagrams a second`);
+    return words.join(', ');
   }
 
   /** An inlet for a socket, with nothing in it; null where all are taken. */

@@ -33,6 +33,8 @@ export class Gate {
   private readonly sources: BpfMap | null;
   private readonly link: number;
   private open = true;
+  /** The last answer of `refused`: what counts stays known when the map is gone. */
+  private refusedBefore = 0;
 
   /**
    * @param slots sockets that can be let through, each with an entry for every queue
@@ -102,17 +104,18 @@ export class Gate {
 
   /** Datagrams that the admission filter has dropped, on all CPUs. */
   refused(): number {
-    if (!this.open) return 0;
-    const values = this.counters.lookup(wordBytes(COUNTER_REFUSED));
-    if (values === null) return 0;
+    const values = this.open ? this.counters.lookup(wordBytes(COUNTER_REFUSED)) : null;
+    if (values === null) return this.refusedBefore;
     const view = new DataView(values.buffer);
     let sum = 0;
     for (let at = 0; at < values.length; at += 8) sum += Number(view.getBigUint64(at, true));
+    this.refusedBefore = sum;
     return sum;
   }
 
   close(): void {
     if (!this.open) return;
+    this.refused();
     this.open = false;
     linuxCalls().close(this.link);
     for (const map of [this.sockets, this.xsks, this.counters, this.sources]) map?.close();
@@ -159,7 +162,7 @@ function wordBytes(value: number): Uint8Array {
 }
 
 /** How many values a map has that keeps one for each CPU: as many as this kernel could ever have CPUs. */
-function possibleCpus(): number {
+export function possibleCpus(): number {
   const text = readFileSync('/sys/devices/system/cpu/possible', 'utf8');
   return Number(/(\d+)\s*$/.exec(text)![1]) + 1;
 }

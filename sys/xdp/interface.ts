@@ -49,6 +49,11 @@ export function interfaceFor(local: Uint8Array): string | null {
   return name === null || networkInterfaces()[name]?.[0]?.internal === true ? null : name;
 }
 
+/** Whether an interface that had addresses has gone, or is down or without a carrier. */
+export function isDown(name: string): boolean {
+  return networkInterfaces()[name] === undefined;
+}
+
 /** Whether the canonical address at byte 0 stands for all addresses. */
 export function isWildcard(local: Uint8Array): boolean {
   return local.subarray(0, 10).every((byte) => byte === 0) && local.subarray(12, 16).every((byte) => byte === 0);

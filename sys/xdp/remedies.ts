@@ -24,14 +24,14 @@ const GRANT = `sudo setcap cap_net_raw,cap_net_admin,cap_bpf+ep ${process.execPa
 /** By step and errno, then by errno alone. `subject` is the interface, or a few words. */
 const REMEDIES: Readonly<Record<string, (subject: string) => string>> = {
   EPERM: () =>
-    `AF_XDP needs the rights CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF: \`${GRANT}\`, or choose the backend linux`,
+    `AF_XDP needs the rights CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF: \`${GRANT}\`, or choose the backend udp`,
   EACCES: () =>
     'the program was refused by the verifier, whose log follows; this is a bug of ours, or a kernel before 5.9',
   'bpf(LINK_CREATE) EBUSY': (subject) =>
     `${subject} has an XDP program already (\`ip link show dev ${subject}\`): stop what put it there, ` +
     `or \`sudo ip link set dev ${subject} xdp off\`; one process can use an interface this way`,
   'bpf(LINK_CREATE) EINVAL': (subject) =>
-    `the kernel has no links for XDP programs, or ${subject} takes none: use Linux 5.9 or newer, or choose the backend linux`,
+    `the kernel has no links for XDP programs, or ${subject} takes none: use Linux 5.9 or newer, or choose the backend udp`,
   'bpf(LINK_CREATE) EOPNOTSUPP': (subject) => `the driver of ${subject} runs no XDP programs: choose mode generic`,
   'bind(AF_XDP) EBUSY': (subject) =>
     `${subject} belongs to another AF_XDP socket: stop the program that holds it (\`ss --xdp\` shows it)`,
@@ -44,8 +44,8 @@ const REMEDIES: Readonly<Record<string, (subject: string) => string>> = {
   ENXIO: (subject) => `there is no interface ${subject} (any more): \`ip -brief link\` lists them`,
   'setsockopt(SOL_XDP) ENOBUFS': () => memlock(),
   'bpf(MAP_CREATE) ENOMEM': () => memlock(),
-  EAFNOSUPPORT: () => 'this kernel has no AF_XDP: use one built with CONFIG_XDP_SOCKETS, or choose the backend linux',
-  ENOSYS: () => 'this kernel has no bpf(2), or a sandbox forbids it: choose the backend linux',
+  EAFNOSUPPORT: () => 'this kernel has no AF_XDP: use one built with CONFIG_XDP_SOCKETS, or choose the backend udp',
+  ENOSYS: () => 'this kernel has no bpf(2), or a sandbox forbids it: choose the backend udp',
 };
 
 function memlock(): string {

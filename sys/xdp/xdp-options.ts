@@ -1,37 +1,13 @@
 /** The options of the AF_XDP backend, checked once at the door. */
 
-import { SysError } from '../api.ts';
+import { type AttachMode, SysOptionError, type XdpOptions } from '../api.ts';
 
-/** Where the program runs: in the driver, after it, or in the driver if that can. */
-export type AttachMode = 'auto' | 'native' | 'generic';
+export type { AttachMode, XdpOptions } from '../api.ts';
 
-/** What one source may send before the program drops it: a token bucket for each IPv4 address and each IPv6 /64. */
+/** What one source may send, with nothing left out. */
 export interface Admission {
-  /** Tokens a second, 1 to 10,000,000. */
   readonly datagramsPerSecond: number;
-  /** Tokens that a silent source saves up, 1 to 1,000,000. */
   readonly burst: number;
-}
-
-/** Options of `openXdpSys`. */
-export interface XdpOptions {
-  /**
-   * The interface. Default: for each socket the one with its address, or of the default route where it is bound to all
-   * addresses. `lo` means none: every socket is the kernel's.
-   */
-  readonly interface?: string;
-  /** Default `auto`. */
-  readonly mode?: AttachMode;
-  /** Whether the driver may use our frames without a copy, where it can. Default true. */
-  readonly zeroCopy?: boolean;
-  /** Drops floods in the driver, before they cost anything. Default off: many players may share one address. */
-  readonly admission?: Admission;
-  /** Whether received UDP checksums are verified (about 40 ns for 100 bytes). Default true. */
-  readonly verifyChecksums?: boolean;
-  /** Frames to receive into, of all queues of an interface together: a power of two. Default 2,048. */
-  readonly rxFrames?: number;
-  /** Frames to send from: a power of two. Default 2,048. */
-  readonly txFrames?: number;
 }
 
 /** Every option with its value. */
@@ -43,44 +19,84 @@ export interface ResolvedXdpOptions {
   readonly verifyChecksums: boolean;
   readonly rxFrames: number;
   readonly txFrames: number;
+  readonly fallback: boolean;
 }
 
+/** All names, for whoever looks for a misspelt one. */
+export const XDP_OPTION_NAMES: readonly (keyof XdpOptions)[] = [
+  'interface',
+  'mode',
+  'zeroCopy',
+  'admission',
+  'verifyChecksums',
+  'rxFrames',
+  'txFrames',
+  'fallback',
+];
+
+const MODES: readonly AttachMode[] = ['auto', 'native', 'generic'];
 const FRAMES_DEFAULT = 2048;
 const FRAMES_MIN = 64;
 /** 65,536 frames of 4 KiB are 256 MiB, a fourth of the memory below 2 GiB that is easily had. */
 const FRAMES_MAX = 65_536;
 const RATE_MAX = 10_000_000;
 const BURST_MAX = 1_000_000;
+/** Names of interfaces: IFNAMSIZ with its zero, and what the kernel does not take in one. */
+const INTERFACE_NAME = /^[^\s/:]{1,15}$/;
 
 /**
  * Checks `options` and fills in defaults.
  *
- * @throws SysError EINVAL, naming the option and its range
+ * @throws SysOptionError naming the option and its range
  */
 export function resolveXdpOptions(options: XdpOptions): ResolvedXdpOptions {
-  const { admission } = options;
-  if (admission !== undefined) {
-    inRange('admission.datagramsPerSecond', admission.datagramsPerSecond, 1, RATE_MAX);
-    inRange('admission.burst', admission.burst, 1, BURST_MAX);
+  const { interface: name, mode = 'auto', zeroCopy, verifyChecksums, fallback } = options;
+  if (name !== undefined && !(typeof name === 'string' && INTERFACE_NAME.test(name))) {
+    throw new SysOptionError('interface', `"${String(name)}" cannot name an interface: \`ip -brief link\` lists them`);
   }
+  if (!MODES.includes(mode)) throw new SysOptionError('mode', `"${mode}" is no mode: it may be ${MODES.join(', ')}`);
+  checkSwitch('zeroCopy', zeroCopy);
+  checkSwitch('verifyChecksums', verifyChecksums);
+  checkSwitch('fallback', fallback);
   return {
-    interface: options.interface ?? null,
-    mode: options.mode ?? 'auto',
-    zeroCopy: options.zeroCopy ?? true,
-    admission: admission ?? null,
-    verifyChecksums: options.verifyChecksums ?? true,
+    interface: name ?? null,
+    mode,
+    zeroCopy: zeroCopy ?? true,
+    admission: resolveAdmission(options.admission),
+    verifyChecksums: verifyChecksums ?? true,
     rxFrames: powerOfTwo('rxFrames', options.rxFrames ?? FRAMES_DEFAULT),
     txFrames: powerOfTwo('txFrames', options.txFrames ?? FRAMES_DEFAULT),
+    fallback: fallback ?? true,
   };
+}
+
+/** @throws SysOptionError where a switch is neither on, off nor left out */
+export function checkSwitch(field: string, value: boolean | undefined): void {
+  if (value === undefined || typeof value === 'boolean') return;
+  throw new SysOptionError(field, `${String(value)} is neither true nor false`);
+}
+
+function resolveAdmission(given: XdpOptions['admission']): Admission | null {
+  if (given === undefined) return null;
+  if (typeof given !== 'object' || given === null) {
+    throw new SysOptionError('admission', 'give { datagramsPerSecond, burst }, or leave it out');
+  }
+  for (const name of Object.keys(given)) {
+    if (name === 'datagramsPerSecond' || name === 'burst') continue;
+    throw new SysOptionError(`admission.${name}`, 'there is no such option; there are datagramsPerSecond and burst');
+  }
+  const datagramsPerSecond = inRange('admission.datagramsPerSecond', given.datagramsPerSecond, 1, RATE_MAX);
+  const halfSecond = Math.min(BURST_MAX, Math.ceil(datagramsPerSecond / 2));
+  return { datagramsPerSecond, burst: inRange('admission.burst', given.burst ?? halfSecond, 1, BURST_MAX) };
 }
 
 function powerOfTwo(name: string, value: number): number {
   inRange(name, value, FRAMES_MIN, FRAMES_MAX);
   if ((value & (value - 1)) === 0) return value;
-  throw new SysError('EINVAL', 'openXdpSys', `${name} is ${value}: it must be a power of two`);
+  throw new SysOptionError(name, `${value} is not a power of two, such as ${2 ** Math.round(Math.log2(value))}`);
 }
 
-function inRange(name: string, value: number, least: number, most: number): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw new SysError('EINVAL', 'openXdpSys', `${name} is ${value}: it must be a whole number from ${least} to ${most}`);
+function inRange(name: string, value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new SysOptionError(name, `${String(value)} is not a whole number from ${least} to ${most}`);
 }

@@ -14,7 +14,9 @@ import {
   isIPv4,
   type Pollable,
   portOf,
+  type SocketDrops,
   type SocketStats,
+  type SocketWay,
 } from '../api.ts';
 import type { LinuxUdpSocket } from '../linux/udp-socket.ts';
 import { ADDRESS_WORDS, addressWords, isMapped } from '../posix/sockaddr.ts';
@@ -25,7 +27,6 @@ import type { Inlet } from './inlet.ts';
 import { isWildcard, sameHost } from './interface.ts';
 import { moveToFront } from './move-to-front.ts';
 import { XdpTraffic } from './traffic.ts';
-import type { XskDrops } from './xsk.ts';
 
 /** Every how many receives the kernel's socket is asked first: it must not starve while frames pour in. */
 const KERNEL_FIRST_EVERY = 16;
@@ -111,9 +112,25 @@ export class XdpSocket implements DatagramSocket {
     return this.kernel.pollHandle;
   }
 
-  /** Frames that came for this socket and found no room. */
-  drops(): XskDrops {
-    return this.device.open ? this.inlet.drops() : { ringFull: 0, noFrame: 0, other: 0 };
+  /** What the admission filter has dropped, and frames that came for this socket and found no room. */
+  drops(): SocketDrops {
+    const { device } = this;
+    const frames = device.open ? this.inlet.drops() : { ringFull: 0, noFrame: 0, other: 0 };
+    return { notAdmitted: device.gate.refused(), ...frames };
+  }
+
+  way(): SocketWay {
+    const { device } = this;
+    const { name } = device.at;
+    if (device.gone) {
+      const fallback = `${name} has gone or was down while datagrams were sent: they go by the kernel until the socket is opened anew`;
+      return { backend: 'udp', details: '', fallback };
+    }
+    if (device.isDown) {
+      const fallback = `${name} is down or has gone: \`ip link show dev ${name}\``;
+      return { backend: 'udp', details: '', fallback };
+    }
+    return { backend: 'xdp', details: device.describe(), fallback: '' };
   }
 
   /** Queues that frames have come by since the socket was opened: 1 where the card does not spread its peers. */

@@ -1,6 +1,17 @@
 /** The door to Linux past its UDP stack: AF_XDP where an interface can, the kernel's sockets for all the rest. */
 
-import type { Aead, Capabilities, Clock, DatagramSocket, Poller, Rng, Sys, UdpOptions } from '../api.ts';
+import {
+  type Aead,
+  type Capabilities,
+  type Clock,
+  type DatagramSocket,
+  formatHost,
+  type Poller,
+  type Rng,
+  type Sys,
+  SysError,
+  type UdpOptions,
+} from '../api.ts';
 import { EpollPoller } from '../linux/epoll.ts';
 import { LinuxSys } from '../linux/linux-sys.ts';
 import { ReceiveStamps } from '../linux/receive-stamps.ts';
@@ -54,14 +65,20 @@ export class XdpSys implements Sys {
     return poller;
   }
 
-  /** Rejects with SysError also where an interface is there that AF_XDP cannot be had on, with the reason. */
+  /**
+   * A socket of the kernel alone, which says why, where frames are not to be had. Where that is the fault of an interface, a
+   * right or a limit and the option `fallback` is off, rejects with SysError and the reason.
+   */
   async openUdp(local: Uint8Array, options: UdpOptions = {}): Promise<DatagramSocket> {
     const resolved = resolveUdpOptions(local, options, this.capabilities.portGroups);
-    // The kernel spreads peers over sockets that share a port; so does nobody here.
-    const device = resolved.reusePort || resolved.descriptor >= 0 ? null : this.deviceFor(local);
-    const inlet = device?.takeInlet() ?? null;
-    if (device === null || inlet === null) return this.linux.openUdp(local, options);
-    const socket = this.open(local, resolved, device, inlet);
+    const found = this.inletFor(local, resolved);
+    if (typeof found === 'string') {
+      const socket = this.linux.bindUdp(local, resolved);
+      socket.fallback = found;
+      await this.linux.stamping(resolved.columns);
+      return socket;
+    }
+    const socket = this.open(local, resolved, found.device, found.inlet);
     if (resolved.columns.receivedAt) {
       this.stamps ??= new ReceiveStamps(this.clock);
       await this.stamps.ready;
@@ -91,23 +108,48 @@ export class XdpSys implements Sys {
         columns: resolved.columns,
       });
       const kernel = new LinuxUdpSocket(local, resolved, receiver.kernel, this.capabilities.gso);
-      return new XdpSocket(kernel, device, inlet, receiver, resolved, this.clock, (socket) => {
-        for (const poller of this.pollers) poller.remove(socket);
-      });
+      try {
+        return new XdpSocket(kernel, device, inlet, receiver, resolved, this.clock, (socket) => {
+          for (const poller of this.pollers) poller.remove(socket);
+        });
+      } catch (error) {
+        kernel.close();
+        throw error;
+      }
     } catch (error) {
       device.giveInlet(inlet);
       throw error;
     }
   }
 
-  /** The device that serves a socket bound to `local`; null where it is the kernel's alone. */
-  private deviceFor(local: Uint8Array): XdpDevice | null {
+  /** What serves a socket bound to `local`; a text that says why it is the kernel's alone. */
+  private inletFor(local: Uint8Array, options: ResolvedUdpOptions): { device: XdpDevice; inlet: Inlet } | string {
+    if (options.reusePort || options.descriptor >= 0) {
+      return 'AF_XDP serves one socket a port: sockets that share one receive by the kernel';
+    }
+    try {
+      const device = this.deviceFor(local);
+      if (typeof device === 'string') return device;
+      const inlet = device.takeInlet();
+      return inlet === null ? `every place for a socket on ${device.at.name} is taken` : { device, inlet };
+    } catch (error) {
+      if (!this.options.fallback || !(error instanceof SysError)) throw error;
+      return `AF_XDP cannot be had: ${error.message.split('\n', 1)[0]}`; // the verifier's log is for `fallback: false`
+    }
+  }
+
+  /** The device that serves a socket bound to `local`; a text that says why there is none. */
+  private deviceFor(local: Uint8Array): XdpDevice | string {
     const name = this.options.interface ?? interfaceFor(local);
-    if (name === null) return null;
+    const host = formatHost(local);
+    if (name === null) return `AF_XDP is for Ethernet, and no such interface is for ${host}: bind the address of one`;
     const key = `${namespaceName()} ${name}`;
     const known = this.devices.get(key);
     const at = describeInterface(name);
-    if (at === null || !(isWildcard(local) || at.addresses.some((address) => sameHost(address, local)))) return null;
+    if (at === null) return `AF_XDP is for Ethernet, which ${name} is not: give the interface that players come by`;
+    if (!(isWildcard(local) || at.addresses.some((address) => sameHost(address, local)))) {
+      return `${name} does not have the address ${host}: bind one that it has, or all addresses`;
+    }
     if (known !== undefined && !known.gone && known.at.index === at.index) return known;
     known?.close();
     const device = new XdpDevice(at, this.options, this.clock, this.rng);

@@ -1,7 +1,4 @@
-/**
- * The latency ladder: what a round trip to an echo server takes by how the server waits, over loopback; and, both ends
- * spinning, by the way through the kernel, over a veth pair.
- */
+/** The latency ladder: what a round trip to an echo server takes by how the server waits, over loopback. */
 
 import { BenchChild, canPin, UNPINNED_NOTE } from './bench-child.ts';
 import type { LadderFigures } from './ladder-probe.ts';

@@ -62,7 +62,8 @@ async function runOnce(way: Way, notes: string[]): Promise<TickFigures> {
     const server = child('near', way, './tick-server.js', ['encrypted', ...times, NEAR], SERVER_CORE);
     let load: BenchChild | null = null;
     try {
-      const { port } = await server.report<{ port: number }>();
+      const { port, way: used } = await server.report<{ port: number; way: string }>();
+      if (used !== way) throw new Error(`the server goes by ${used}, not by ${way}`);
       load = child('far', 'udp', './tick-load.js', ['encrypted', `${port}`, `${CLIENTS}`, NEAR, FAR], LOAD_CORE);
       const found = await Promise.race([server.report<TickFigures>(), load.failure()]);
       const said = await load.stopAndRead<LoadFigures>();

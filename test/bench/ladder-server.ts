@@ -44,7 +44,7 @@ async function serveDrive(): Promise<void> {
     game: { tick: () => {}, ticked: () => {} },
   });
   runtime.spawn(drive.run(), 'echo');
-  report({ port: portOf(socket.localAddress) });
+  report({ port: portOf(socket.localAddress), way: socket.way?.().backend ?? sys.capabilities.backend });
   if (way === 'attach') runtime.attach();
   else await runtime.run({ spinMicros: way === 'spin' ? SPIN_MICROS : 0 });
 }

@@ -113,5 +113,5 @@ function finish(): void {
   process.exit(0);
 }
 
-report({ port: server.port });
+report({ port: server.port, way: server.way.backend });
 await context.runtime.run();

@@ -124,6 +124,12 @@ export class MessageWriter {
     this.view.setUint8(this.attributeOf(type, 1), value);
   }
 
+  /** Appends an attribute that is a text with its zero. */
+  attributeText(type: number, text: string): void {
+    const at = this.attributeOf(type, text.length + 1);
+    for (let i = 0; i < text.length; i++) this.bytes[at + i] = text.charCodeAt(i);
+  }
+
   /** Appends the canonical address at word `at`: four bytes of it if it is an IPv4 one. */
   attributeAddress(type: number, words: Int32Array, at: number, ipv4: boolean): void {
     const value = this.attributeOf(type, ipv4 ? 4 : 16);

@@ -45,13 +45,14 @@ export class NetlinkSocket {
 
   /**
    * @param groups of changes to hear of (RTNLGRP_*); none for a socket that asks
+   * @param protocol NETLINK_ROUTE, or another family whose requests are answered within the call
    * @throws SysError
    */
-  constructor(groups: readonly number[] = []) {
+  constructor(groups: readonly number[] = [], protocol: number = abi.NETLINK_ROUTE) {
     this.reader = new MessageReader(this.incoming.bytes.subarray(0, RECEIVE_BYTES));
     this.writer = new MessageWriter(this.outgoing.bytes.subarray(0, REQUEST_BYTES));
     const { calls } = this;
-    this.fd = must('socket', () => calls.socket(abi.AF_NETLINK, abi.SOCK_RAW_NONBLOCK_CLOEXEC, abi.NETLINK_ROUTE));
+    this.fd = must('socket', () => calls.socket(abi.AF_NETLINK, abi.SOCK_RAW_NONBLOCK_CLOEXEC, protocol));
     try {
       this.outgoing.bytes.fill(0, 0, abi.SockaddrNl.SIZE);
       this.outgoing.view.setUint16(abi.SockaddrNl.family, abi.AF_NETLINK, true);

@@ -21,6 +21,9 @@ const HEALTHY: Commands = {
   examine: async () => ({
     machine: { platform: 'x', arch: 'y', kernel: 'z', node: '20.19.0', cpu: 'c', cpus: 1, memoryBytes: 1 },
     checks: [{ name: 'sockets', ok: true, required: true, found: 'they work', remedy: '' }],
+    backends: [{ backend: 'dgram', ok: true, found: 'node:dgram', remedy: '' }],
+    auto: { backend: 'dgram', why: 'there is no other' },
+    interfaces: [],
   }),
   simulate: async () => 0,
   sniff: async () => 0,

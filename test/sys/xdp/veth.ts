@@ -37,8 +37,9 @@ export function whyNoXdp(): string {
   }
 }
 
+/** Opens the backend, which rejects where AF_XDP cannot be had: what is tested or measured must not be UDP. */
 export function openXdp(options: XdpOptions = {}): XdpSys {
-  return openXdpSys(openSharedParts(), options);
+  return openXdpSys(openSharedParts(), { fallback: false, ...options });
 }
 
 export function openLinux(): LinuxSys {
