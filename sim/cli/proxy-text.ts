@@ -36,10 +36,11 @@ export function summaryOf(report: ProxyReport): string {
 }
 
 function wayText(way: WayReport): string {
-  const { sent, delivered, lost, queueDropped, tooLarge, policed, corrupted, duplicated, unheard, overflowed } = way;
+  const { sent, delivered, lost, queueDropped, cut, tooLarge, policed, corrupted, duplicated, unheard, overflowed } = way;
   const fates = some({
     lost,
     'queue full': queueDropped,
+    cut,
     'too large': tooLarge,
     policed,
     unheard,
@@ -60,8 +61,8 @@ function some(counts: Readonly<Record<string, number>>): string[] {
     .map(([name, value]) => `${name} ${count(value)}`);
 }
 
-function goneOf({ lost, queueDropped, tooLarge, policed, unheard, overflowed }: WayReport): number {
-  return lost + queueDropped + tooLarge + policed + unheard + overflowed;
+function goneOf({ lost, queueDropped, cut, tooLarge, policed, unheard, overflowed }: WayReport): number {
+  return lost + queueDropped + cut + tooLarge + policed + unheard + overflowed;
 }
 
 function rate(packets: number, seconds: number): string {
