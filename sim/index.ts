@@ -5,7 +5,7 @@ export type { CapturedPacket, CaptureSink } from './capture/captured-packet.ts';
 export { dissectorText } from './capture/dissector.ts';
 export type { CaptureKeys } from './capture/packet-opener.ts';
 export { linesAbout } from './capture/packet-text.ts';
-export { PcapSink } from './capture/pcap-sink.ts';
+export { type PcapOptions, PcapSink } from './capture/pcap-sink.ts';
 export { type QlogOptions, QlogSink } from './capture/qlog-sink.ts';
 export type { SequencePacket, SequenceReport } from './capture/sequence-report.ts';
 export { type SequenceOptions, SequenceSink } from './capture/sequence-sink.ts';

@@ -7,7 +7,8 @@ import type { World } from '../world/world.ts';
 import type { Expectation } from './expectations.ts';
 import { type LinkOverrides, LinkPlan } from './link-plan.ts';
 import { traceReader } from './link-settings.ts';
-import { ScenarioText } from './scenario-text.ts';
+import type { ScenarioFields } from './scenario-schema.ts';
+import { type Problem, ScenarioText } from './scenario-text.ts';
 import type { Restart } from './scene.ts';
 import { checkSource, openSource } from './source-plan.ts';
 import { Stage } from './stage.ts';
@@ -39,54 +40,84 @@ export interface ScenarioPlan {
 }
 
 const CLIENTS = 8;
-export const SECONDS = 60;
-export const SEED = '1';
-export const MICROS_PER_SECOND = 1_000_000;
+const SECONDS = 60;
+const SEED = '1';
+const MICROS_PER_SECOND = 1_000_000;
+
+/** A scenario file whose links and timeline can be. */
+export interface CheckedScenario {
+  readonly source: ScenarioText;
+  readonly links: LinkPlan;
+  readonly clients: number;
+  readonly seconds: number;
+  readonly seed: string | number;
+  /** How long the timeline plays. */
+  readonly untilMicros: number;
+}
 
 /**
  * Reads a scenario: `text` of `file` (its name for messages), and `read` for the texts of files that it names.
  * Throws ScenarioFileError.
+ *
+ * @param more finds what else cannot be, where it is to be played
  */
-export function readScenario(
+export function checkedScenario(
   file: string,
   text: string,
   read: (name: string) => string,
-  overrides: ScenarioOverrides = {},
-): ScenarioPlan {
+  overrides: ScenarioOverrides,
+  more: (fields: ScenarioFields, links: LinkPlan) => readonly Problem[],
+): CheckedScenario {
   const source = new ScenarioText(file, text);
   const { fields } = source;
   const clients = overrides.clients ?? fields.clients ?? CLIENTS;
   const seconds = overrides.seconds ?? fields.seconds ?? SECONDS;
   const links = new LinkPlan(source, clients, traceReader(read), overrides);
-  const problems = [...links.problems];
-  const sources = Object.entries(fields.sources ?? {});
-  for (const [name, one] of sources) {
-    problems.push(...checkSource(['sources', name], one, links.stage));
-  }
-  const timeline = fields.timeline ?? [];
+  const problems = [...links.problems, ...more(fields, links)];
   // Against settings that are wrong themselves, every step would fail once more.
   if (problems.length === 0) {
+    const { timeline = [] } = fields;
     const rehearsal = new Stage(links.stage, null, new Set(links.kinds(timeline, clients).first));
     // Whoever asks for less time than the file is made for leaves out what comes later, and makes no mistake.
     const end = Math.max(seconds, fields.seconds ?? SECONDS) * MICROS_PER_SECOND;
     problems.push(...playTimeline(timeline, rehearsal, end));
   }
   if (problems.length > 0) source.fail(problems);
+  const seed = overrides.seed ?? fields.seed ?? SEED;
+  return { source, links, clients, seconds, seed, untilMicros: seconds * MICROS_PER_SECOND };
+}
+
+/** As `checkedScenario`, for a simulated run. */
+export function readScenario(
+  file: string,
+  text: string,
+  read: (name: string) => string,
+  overrides: ScenarioOverrides = {},
+): ScenarioPlan {
+  const { source, links, clients, seconds, seed, untilMicros } = checkedScenario(
+    file,
+    text,
+    read,
+    overrides,
+    ({ sources = {} }, { stage }) =>
+      Object.entries(sources).flatMap(([name, one]) => checkSource(['sources', name], one, stage)),
+  );
+  const { name, game, sources = {}, timeline = [], expect = [] } = source.fields;
   return {
-    name: fields.name,
-    game: fields.game,
+    name,
+    game,
     clients,
     seconds,
-    seed: overrides.seed ?? fields.seed ?? SEED,
+    seed,
     ...links.forAll(),
     prepare: (world, restart) => {
       const scene = new WorldScene(world, restart);
       const stage = new Stage(links.stage, scene);
       links.configure(stage, scene, Array(clients).keys());
-      for (const [name, one] of sources) openSource(name, one, world, links.stage.traces);
-      playTimeline(timeline, stage, seconds * MICROS_PER_SECOND);
+      for (const [name, one] of Object.entries(sources)) openSource(name, one, world, links.stage.traces);
+      playTimeline(timeline, stage, untilMicros);
     },
-    expect: fields.expect ?? [],
+    expect,
     placeOf: (expectation) => source.at(['expect', expectation]),
   };
 }
