@@ -47,8 +47,8 @@ export {
   type ServerArgs,
   type SimulatedGame,
 } from './scenario/scenario.ts';
-export type { ConnectionColumns, FlowColumns, SeriesReport } from './scenario/series-report.ts';
 export type { Restart } from './scenario/scene.ts';
+export type { ConnectionColumns, FlowColumns, SeriesReport } from './scenario/series-report.ts';
 export type { CpuOptions } from './world/cpu.ts';
 export { openEngine } from './world/engine-host.ts';
 export type { HostOptions, SimHost } from './world/host.ts';

@@ -66,8 +66,9 @@ export class Stage {
   readonly #scene: Scene | null;
   /** Clients that it plays with, where others fare as one of them. */
   readonly #played: ReadonlySet<number> | null;
-  /** Clients by the pattern that means them. */
+  /** By pattern: the clients that it means, and those of them that this stage plays with. */
   readonly #named: Map<string, readonly number[]> = new Map();
+  readonly #meant: Map<string, readonly number[]> = new Map();
   /** Hosts that have crashed. */
   readonly #down: Set<string> = new Set();
   readonly #targets: Map<string, Target> = new Map();
@@ -243,9 +244,11 @@ export class Stage {
 
   /** Clients that are meant; those of them that it plays with. */
   #clientsMeant(glob: string): readonly number[] {
-    const named = this.#clientsNamed(glob);
     const played = this.#played;
-    return played === null ? named : named.filter((client) => played.has(client));
+    if (played === null) return this.#clientsNamed(glob);
+    const meant = this.#meant.get(glob) ?? this.#clientsNamed(glob).filter((client) => played.has(client));
+    this.#meant.set(glob, meant);
+    return meant;
   }
 
   #clientsNamed(glob: string): readonly number[] {
