@@ -73,8 +73,9 @@ export const proxyCommand: Command = addProxyCaptureOptions(addNetworkOptions(co
       `  ${SIM} proxy --listen 127.0.0.1:7777 --to 127.0.0.1:9000 --preset lte --seed 7\n` +
       `  ${SIM} proxy --listen 127.0.0.1:7777 --to 127.0.0.1:9000 --latency 50 --loss 5 --rebind-every 10s\n` +
       `  ${SIM} proxy samples/scenarios/train.json --listen 127.0.0.1:7777 --to 127.0.0.1:9000\n` +
-      `  ${SIM} proxy --listen 127.0.0.1:7777 --to 127.0.0.1:9000 --preset wifi-lossy --pcap out.pcapng --key server.key\n` +
-      '\nTimes are 500ms, 10s or 2m. The timeline of a file begins with the first client. A line `rebind client-0` or `rebind all` on stdin gives clients new ports.',
+      `  ${SIM} proxy --listen 127.0.0.1:7777 --to 127.0.0.1:9000 --loss 5 --pcap out.pcapng --key server.key\n` +
+      '\nTimes are 500ms, 10s or 2m. The timeline of a file begins with the first client. A line `rebind client-0` or ' +
+      '`rebind all` on stdin gives clients new ports.',
   )
   .action(run);
 
