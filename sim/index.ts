@@ -37,6 +37,7 @@ export type { WifiOptions } from './link/wifi-delay.ts';
 export { type LoopOptions, ProxyLoop } from './proxy/proxy-loop.ts';
 export type { ProxyMachine, ProxyOptions } from './proxy/proxy-options.ts';
 export { type ProxyReport, proxyReport, type WayReport } from './proxy/proxy-report.ts';
+export type { ProxyScenario } from './proxy/proxy-scene.ts';
 export { UdpProxy } from './proxy/udp-proxy.ts';
 export type { ChannelReport } from './scenario/message-latencies.ts';
 export {

@@ -17,6 +17,9 @@ export const ADDRESS_WORDS: number = ADDRESS_BYTES / 4;
 export const UP = 0;
 export const DOWN = 1;
 
+/** Directions of cross traffic, which take numbers too: as many as a scenario file may have. */
+const SOURCES_MAX = 1_000;
+
 /** Counters of one way of a client, besides those of its direction. */
 export interface WayCounters {
   /** Came to an earlier mapping of its NAT. */
@@ -67,7 +70,7 @@ export class ProxyClients {
     this.capacity = capacity;
     this.#transit = transit;
     this.#table = new KeyedTable(ADDRESS_BYTES, capacity, rng);
-    this.sides = new Int32Array(capacity * 2);
+    this.sides = new Int32Array(capacity * 2 + SOURCES_MAX);
     this.addressWords = new Int32Array(capacity * ADDRESS_WORDS);
     this.#addresses = new Uint8Array(this.addressWords.buffer);
     this.up = new Array<LinkDirection | null>(capacity).fill(null);

@@ -1,13 +1,15 @@
 /**
- * A proxy as the scene of a timeline: lines, links and NATs, and no hosts, which are real.
+ * A proxy as the scene of a timeline: lines with their cross traffic, links and NATs, and no hosts, which are real.
  *
  * Clients come and go, so links are set by kinds of clients (`scenario/client-kinds.ts`): a kind remembers what was done to it, for
  * those that come later. The timeline begins with the first client.
  */
 
 import { type Micros, NEVER } from '../../sys/api.ts';
+import type { AimdOptions } from '../link/aimd-source.ts';
 import { Bottleneck } from '../link/bottleneck.ts';
 import type { BottleneckOptions } from '../link/bottleneck-options.ts';
+import type { CbrOptions } from '../link/cbr-source.ts';
 import { Chance } from '../link/chance.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import type { LinkDirection } from '../link/link.ts';
@@ -173,6 +175,14 @@ export class ProxyScene implements Scene {
     return this.#bottlenecks.get(name) ?? null;
   }
 
+  addAimdSource(name: string, options: AimdOptions): void {
+    this.#transit.addSource(name, this.#later(options));
+  }
+
+  addCbrSource(name: string, options: CbrOptions): void {
+    this.#transit.addCbrSource(name, this.#later(options));
+  }
+
   way(from: string, to: string): PlayedWay | null {
     if (from === SERVER) return this.#kindOf(to).down;
     return to === SERVER ? this.#kindOf(from).up : null;
@@ -190,6 +200,14 @@ export class ProxyScene implements Scene {
       if (natTimeoutMicros[client] === NEVER) sentAt[client] = this.#transit.timeline.now;
       natTimeoutMicros[client] = timeoutMicros;
     }
+  }
+
+  /** The same with its times on the clock of the proxy. */
+  #later<Options extends AimdOptions | CbrOptions>(options: Options): Options {
+    const { startMicros, stopMicros } = options;
+    const start = startMicros === undefined ? {} : { startMicros: startMicros + this.#beganAt };
+    const stop = stopMicros === undefined ? {} : { stopMicros: stopMicros + this.#beganAt };
+    return { ...options, ...start, ...stop };
   }
 
   #kindOf(host: string): Kind {

@@ -21,7 +21,7 @@ import { type DatagramPool, NONE } from '../world/datagram-pool.ts';
 import { EVENT_DELIVERED, EVENT_DROPPED } from '../world/digest.ts';
 import { type DatagramEvent, type DatagramObserver, observerOf } from '../world/observer.ts';
 import { Streams } from '../world/streams.ts';
-import { DUE_ARRIVAL, DUE_DEPARTURE, type Timeline } from '../world/timeline.ts';
+import { DUE_ARRIVAL, DUE_DEPARTURE, DUE_SOURCE, type Timeline } from '../world/timeline.ts';
 import { Transit } from '../world/transit.ts';
 import { Departures } from './departures.ts';
 import { Mappings } from './mappings.ts';
@@ -272,6 +272,7 @@ export class UdpProxy {
     while (timeline.take(now)) {
       if (timeline.kind === DUE_ARRIVAL) this.#arrive(timeline.id);
       else if (timeline.kind === DUE_DEPARTURE) this.transit.depart(timeline.id);
+      else if (timeline.kind === DUE_SOURCE) this.transit.sources[timeline.id]!.turn();
       else this.#scene.take(timeline.id);
     }
   }
@@ -283,6 +284,10 @@ export class UdpProxy {
     const direction = this.transit.directions[pool.direction[id]!]!;
     if (direction.isHolding) {
       this.transit.hold(direction, id);
+      return;
+    }
+    if (pool.source[id] !== NONE) {
+      this.transit.arriveAtSource(id);
       return;
     }
     const side = clients.sides[pool.direction[id]!]!;

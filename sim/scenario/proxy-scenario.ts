@@ -1,5 +1,5 @@
 /**
- * A scenario file as a proxy plays it: links, lines and what a timeline does to them and to NATs. What is done to hosts is not for a
+ * A scenario file as a proxy plays it: links, lines, cross traffic and what a timeline does to them and to NATs. What is done to hosts is not for a
  * proxy, whose hosts are real.
  */
 
@@ -9,6 +9,7 @@ import type { LinkOverrides } from './link-plan.ts';
 import { checkedScenario } from './scenario-plan.ts';
 import { CLIENTS_MAX, type ScenarioFields } from './scenario-schema.ts';
 import type { Problem } from './scenario-text.ts';
+import { isOverClient, openSource } from './source-plan.ts';
 import { SERVER, Stage } from './stage.ts';
 import { globsOf, type Hosts } from './timeline-action.ts';
 import { actionNameOf, playTimeline } from './timeline-plan.ts';
@@ -58,7 +59,7 @@ export function readProxyScenario(
   };
   const checked = checkedScenario(file, text, read, given, problemsOfProxy);
   const { links, untilMicros, source } = checked;
-  const { timeline = [], expect = [] } = source.fields;
+  const { sources = {}, timeline = [], expect = [] } = source.fields;
   const kinds = links.kinds(timeline, CLIENTS_MAX);
   return {
     seed: checked.seed,
@@ -69,19 +70,31 @@ export function readProxyScenario(
         // However many clients the file speaks of: there may come more.
         const stage = new Stage({ ...links.stage, clients: CLIENTS_MAX }, scene, new Set(kinds.first));
         links.configure(stage, scene, kinds.first);
-        return () => void playTimeline(timeline, stage, untilMicros);
+        return () => {
+          for (const [name, one] of Object.entries(sources)) {
+            openSource(name, one, scene, links.stage.traces, noDirection);
+          }
+          playTimeline(timeline, stage, untilMicros);
+        };
       },
     },
     expects: expect.length > 0,
   };
 }
 
+/** Such a source was refused. */
+function noDirection(from: string, to: string): never {
+  throw new Error(`no source of a proxy is over ${from}>${to}`);
+}
+
 /** What a file asks for that no proxy can do. */
 function problemsOfProxy({ sources = {}, timeline = [] }: ScenarioFields): Problem[] {
-  const problems: Problem[] = Object.keys(sources).map((name) => ({
-    path: ['sources', name],
-    message: 'cross traffic is not in a proxy: leave it out, or use sim run',
-  }));
+  const problems: Problem[] = Object.entries(sources)
+    .filter(([, source]) => isOverClient(source))
+    .map(([name]) => ({
+      path: ['sources', name, 'over'],
+      message: 'clients of a proxy come and go: give a bottleneck, or fields of a link of its own',
+    }));
   for (const [index, entry] of timeline.entries()) {
     const name = actionNameOf(entry);
     const say = (field: string, message: string) => problems.push({ path: ['timeline', index, field], message });

@@ -66,14 +66,17 @@ export function checkedScenario(
   text: string,
   read: (name: string) => string,
   overrides: ScenarioOverrides,
-  more: (fields: ScenarioFields, links: LinkPlan) => readonly Problem[],
+  more: (fields: ScenarioFields) => readonly Problem[] = () => [],
 ): CheckedScenario {
   const source = new ScenarioText(file, text);
   const { fields } = source;
   const clients = overrides.clients ?? fields.clients ?? CLIENTS;
   const seconds = overrides.seconds ?? fields.seconds ?? SECONDS;
   const links = new LinkPlan(source, clients, traceReader(read), overrides);
-  const problems = [...links.problems, ...more(fields, links)];
+  const problems = [...links.problems, ...more(fields)];
+  for (const [name, one] of Object.entries(fields.sources ?? {})) {
+    problems.push(...checkSource(['sources', name], one, links.stage));
+  }
   // Against settings that are wrong themselves, every step would fail once more.
   if (problems.length === 0) {
     const { timeline = [] } = fields;
@@ -94,14 +97,7 @@ export function readScenario(
   read: (name: string) => string,
   overrides: ScenarioOverrides = {},
 ): ScenarioPlan {
-  const { source, links, clients, seconds, seed, untilMicros } = checkedScenario(
-    file,
-    text,
-    read,
-    overrides,
-    ({ sources = {} }, { stage }) =>
-      Object.entries(sources).flatMap(([name, one]) => checkSource(['sources', name], one, stage)),
-  );
+  const { source, links, clients, seconds, seed, untilMicros } = checkedScenario(file, text, read, overrides);
   const { name, game, sources = {}, timeline = [], expect = [] } = source.fields;
   return {
     name,
@@ -114,7 +110,10 @@ export function readScenario(
       const scene = new WorldScene(world, restart);
       const stage = new Stage(links.stage, scene);
       links.configure(stage, scene, Array(clients).keys());
-      for (const [name, one] of Object.entries(sources)) openSource(name, one, world, links.stage.traces);
+      const directionOf = (from: string, to: string) => scene.way(from, to);
+      for (const [name, one] of Object.entries(sources)) {
+        openSource(name, one, scene, links.stage.traces, directionOf);
+      }
       playTimeline(timeline, stage, untilMicros);
     },
     expect,

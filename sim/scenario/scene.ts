@@ -4,8 +4,10 @@
  */
 
 import type { Micros } from '../../sys/api.ts';
+import type { AimdOptions } from '../link/aimd-source.ts';
 import type { Bottleneck } from '../link/bottleneck.ts';
 import type { BottleneckOptions } from '../link/bottleneck-options.ts';
+import type { CbrOptions } from '../link/cbr-source.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import type { SimHost } from '../world/host.ts';
 import type { RebindOptions } from '../world/nat.ts';
@@ -33,6 +35,9 @@ export interface Scene {
   /** A new line that several links share. */
   addBottleneck(name: string, options: BottleneckOptions): void;
   bottleneckNamed(name: string): Bottleneck | null;
+  /** Cross traffic, whose times are those of the timeline. */
+  addAimdSource(name: string, options: AimdOptions): void;
+  addCbrSource(name: string, options: CbrOptions): void;
   /** The way from one host to another; null: there is no link between them. */
   way(from: string, to: string): PlayedWay | null;
   /** The NAT before a host forgets its mappings. */

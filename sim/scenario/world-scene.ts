@@ -1,8 +1,10 @@
 /** A simulated world as the scene of a timeline. */
 
 import type { Micros } from '../../sys/api.ts';
+import type { AimdOptions } from '../link/aimd-source.ts';
 import type { Bottleneck } from '../link/bottleneck.ts';
 import type { BottleneckOptions } from '../link/bottleneck-options.ts';
+import type { CbrOptions } from '../link/cbr-source.ts';
 import type { LinkDirection } from '../link/link.ts';
 import type { RebindOptions } from '../world/nat.ts';
 import type { World } from '../world/world.ts';
@@ -31,6 +33,14 @@ export class WorldScene implements Scene {
 
   bottleneckNamed(name: string): Bottleneck | null {
     return this.#world.bottleneckNamed(name);
+  }
+
+  addAimdSource(name: string, options: AimdOptions): void {
+    this.#world.aimdSource(name, options);
+  }
+
+  addCbrSource(name: string, options: CbrOptions): void {
+    this.#world.cbrSource(name, options);
   }
 
   way(from: string, to: string): LinkDirection {

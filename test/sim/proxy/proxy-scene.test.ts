@@ -43,6 +43,19 @@ const FILES: readonly [string, File][] = [
   ],
   ['links of its own', { link: LINK, links: { 'client-[0..3]': { loss: '30%' } } }],
   [
+    'cross traffic on its lines',
+    {
+      bottlenecks: { in: { rate: '1Mbit/s', queue: '60ms' }, out: { rate: '1Mbit/s', queue: '60ms' } },
+      link: { latency: '10ms', up: { bottleneck: 'in' }, down: { bottleneck: 'out' } },
+      sources: Object.fromEntries(
+        ['in', 'out'].flatMap((over) => [
+          [`bulk ${over}`, { type: 'aimd', over, rtt: '20ms', start: '300ms', stop: '1500ms' }],
+          [`call ${over}`, { type: 'cbr', over, rate: '200kbit/s', packet: '300B' }],
+        ]),
+      ),
+    },
+  ],
+  [
     'a shared line that gets slower',
     {
       bottlenecks: { in: { rate: '1Mbit/s', queue: '30ms' }, out: { rate: '1Mbit/s', queue: '30ms' } },

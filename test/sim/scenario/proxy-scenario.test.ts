@@ -22,6 +22,14 @@ function saidOf(entry: object, more: object = {}): string {
 }
 
 describe('a scenario of a proxy', () => {
+  it('has cross traffic on lines, but not on the ways of clients', () => {
+    const source = { type: 'cbr', rate: '1Mbit/s' };
+    expect(saidOf({ cut: '*' }, { sources: { a: { ...source, over: { latency: '1ms' } } } })).toBe('');
+    expect(saidOf({ cut: '*' }, { sources: { a: { ...source, over: 'client-0>server' } } })).toBe(
+      'x.json:1: sources.a.over: clients of a proxy come and go: give a bottleneck, or fields of a link of its own (got "client-0>server")',
+    );
+  });
+
   it('has the links of a run', () => {
     const file = { seed: 3, link: { preset: 'lte', loss: '2%' } };
     const { link, down, seed } = readScenario('x.json', JSON.stringify(file), () => '');
