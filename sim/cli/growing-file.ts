@@ -5,7 +5,7 @@
  * Synchronous on purpose: while a simulated world runs, Node's loop does not.
  */
 
-import { closeSync, ftruncateSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 
 const CHUNK_BYTES = 1 << 18;
 
@@ -21,6 +21,8 @@ export class GrowingFile {
 
   /** Throws what the file system throws, as all methods do. */
   constructor(file: string) {
+    // Else that would be found out at the end.
+    if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) throw new Error('it is a directory');
     this.#file = file;
     this.#temporary = `${file}.${process.pid}.tmp`;
     this.#descriptor = openSync(this.#temporary, 'w');
@@ -43,11 +45,12 @@ export class GrowingFile {
     renameSync(this.#temporary, this.#file);
   }
 
-  /** No more can be written: gives what is there its name, up to the last write that is in it altogether. */
-  keep(): void {
+  /** No more can be written: gives what is there its name, up to the last write that is in it altogether, and returns its bytes. */
+  keep(): number {
     ftruncateSync(this.#descriptor, this.#whole);
     this.#close();
     renameSync(this.#temporary, this.#file);
+    return this.#whole;
   }
 
   /** It will not be whole: leaves nothing behind. Without effect after `finish`. */

@@ -17,7 +17,10 @@ export interface ProxyCaptureOptions {
 /** What became of the file. */
 export interface CaptureReport {
   readonly file: string;
+  /** False: the file could not be written to its end, and has only the first of the packets. */
+  readonly whole: boolean;
   readonly packets: number;
+  /** Of the file. */
   readonly bytes: number;
   /** Times that writing took so long that datagrams were late for it, and the longest. */
   readonly stalls: number;
@@ -103,9 +106,15 @@ export class ProxyCapture {
   /** The proxy has ended at `time` of its own: gives the file its name. */
   finish(time: Micros): CaptureReport {
     if (this.#failure === null) this.#capture.end(time);
-    this.#attempt(() => (this.#failure === null ? this.#file.finish() : this.#file.keep()));
+    if (this.#failure === null) this.#attempt(() => this.#file.finish());
+    if (this.#failure !== null) {
+      this.#attempt(() => {
+        this.#bytes = this.#file.keep();
+      });
+    }
     return {
       file: this.#name,
+      whole: this.#failure === null,
       packets: this.#packets,
       bytes: this.#bytes,
       stalls: this.#stalls,

@@ -37,10 +37,10 @@ export function summaryOf(report: ProxyReport): string {
 }
 
 /** A row of the summary. */
-export function captureText({ file, packets, bytes, stalls, longestStallMs }: CaptureReport): string {
+export function captureText({ file, whole, packets, bytes, stalls, longestStallMs }: CaptureReport): string {
   const late =
     stalls === 0 ? '' : `; datagrams waited ${count(stalls)} times for it, ${millis(longestStallMs)} at most`;
-  return `capture    ${count(packets)} packets, ${count(bytes)} bytes in ${file}${late}`;
+  return `capture    ${whole ? '' : 'not whole: the first of '}${count(packets)} packets, ${count(bytes)} bytes in ${file}${late}`;
 }
 
 function wayText(way: WayReport): string {

@@ -66,7 +66,10 @@ describe('a capture whose disk', () => {
     const file: PacketFile = {
       write: () => write(blocks++),
       finish: () => void done.push('finish'),
-      keep: () => void done.push('keep'),
+      keep: () => {
+        done.push('keep');
+        return 99;
+      },
       abandon: () => {},
     };
     const capture = new ProxyCapture('x.pcapng', file, { now: () => clock.time, unixSeconds: () => 0 }, (text) =>
@@ -88,9 +91,30 @@ describe('a capture whose disk', () => {
     }, clock);
     for (let n = 0; n < 10; n++) datagram(n);
     expect(told).toEqual([expect.stringContaining('took 30 ms, in which no datagram moved')]);
-    expect(capture.finish(20)).toMatchObject({ packets: 10, stalls: 2, longestStallMs: 70 });
+    expect(capture.finish(20)).toMatchObject({ whole: true, packets: 10, stalls: 2, longestStallMs: 70 });
     expect(done).toEqual(['finish']);
     expect(() => capture.check()).not.toThrow();
+  });
+
+  it('is full at the very end keeps what is written too', () => {
+    const done: string[] = [];
+    const full = (): never => {
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    };
+    const file: PacketFile = {
+      write: () => {},
+      finish: full,
+      keep: () => {
+        done.push('keep');
+        return 99;
+      },
+      abandon: () => {},
+    };
+    const capture = new ProxyCapture('x.pcapng', file, { now: () => 0, unixSeconds: () => 0 }, () => {});
+    capture.begin(0);
+    capture.finish(20);
+    expect(done).toEqual(['keep']);
+    expect(() => capture.check()).toThrow('is not whole');
   });
 
   it('is full says so once, keeps what is written, and troubles the proxy no more', () => {
@@ -103,17 +127,21 @@ describe('a capture whose disk', () => {
     for (let n = 0; n < 10; n++) datagram(n);
     expect(told).toEqual([expect.stringMatching(/^--pcap x\.pcapng ends here, the proxy goes on: ENOSPC/)]);
     expect(blocks()).toBe(5);
-    capture.finish(20);
+    expect(capture.finish(20)).toMatchObject({ whole: false, bytes: 99 });
     expect(done).toEqual(['keep']);
     expect(() => capture.check()).toThrow('write: ENOSPC: --pcap x.pcapng is not whole');
   });
+});
+
+it('a file that grows is refused at once where a directory is', () => {
+  expect(() => new GrowingFile(folder)).toThrow('it is a directory');
 });
 
 it('a file that is kept ends where a write ended', () => {
   const name = join(folder, 'kept');
   const file = new GrowingFile(name);
   for (let n = 1; n <= 3; n++) file.write(new Uint8Array(100_000).fill(n));
-  file.keep(); // the third waits in memory, as what a full disk did not take would
+  expect(file.keep()).toBe(200_000); // the third waits in memory, as what a full disk did not take would
   expect(readFileSync(name).length).toBe(200_000);
   expect(readdirSync(folder)).toEqual(['kept']);
 });
