@@ -5,7 +5,7 @@ export type { CapturedPacket, CaptureSink } from './capture/captured-packet.ts';
 export { dissectorText } from './capture/dissector.ts';
 export type { CaptureKeys } from './capture/packet-opener.ts';
 export { linesAbout } from './capture/packet-text.ts';
-export { PcapSink } from './capture/pcap-sink.ts';
+export { type PcapOptions, PcapSink } from './capture/pcap-sink.ts';
 export { type QlogOptions, QlogSink } from './capture/qlog-sink.ts';
 export type { SequencePacket, SequenceReport } from './capture/sequence-report.ts';
 export { type SequenceOptions, SequenceSink } from './capture/sequence-sink.ts';
@@ -37,6 +37,7 @@ export type { WifiOptions } from './link/wifi-delay.ts';
 export { type LoopOptions, ProxyLoop } from './proxy/proxy-loop.ts';
 export type { ProxyMachine, ProxyOptions } from './proxy/proxy-options.ts';
 export { type ProxyReport, proxyReport, type WayReport } from './proxy/proxy-report.ts';
+export type { ProxyScenario } from './proxy/proxy-scene.ts';
 export { UdpProxy } from './proxy/udp-proxy.ts';
 export type { ChannelReport } from './scenario/message-latencies.ts';
 export {
@@ -47,8 +48,8 @@ export {
   type ServerArgs,
   type SimulatedGame,
 } from './scenario/scenario.ts';
+export type { Restart } from './scenario/scene.ts';
 export type { ConnectionColumns, FlowColumns, SeriesReport } from './scenario/series-report.ts';
-export type { Restart } from './scenario/stage.ts';
 export type { CpuOptions } from './world/cpu.ts';
 export { openEngine } from './world/engine-host.ts';
 export type { HostOptions, SimHost } from './world/host.ts';

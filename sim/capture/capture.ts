@@ -57,7 +57,7 @@ export class Capture {
     this.#wants = wants;
   }
 
-  /** The keys of the run: without them packets are not opened. */
+  /** The keys of the run, before it: without them packets are not opened. */
   begin(keys: CaptureKeys, ends: ConnectionEnds | null = null): void {
     this.#opener = new PacketOpener(keys);
     this.ends = ends;
@@ -133,6 +133,7 @@ export class Capture {
       index,
       copy,
       addresses.slice(),
+      this.#opener !== null,
       opened,
       carried,
     );

@@ -22,7 +22,7 @@ export interface Repetition {
 }
 
 /** How a datagram ended; `unknown` while it is under way, and when the capture ended before it did. */
-export type Ending = 'unknown' | 'delivered' | 'unheard' | 'lost' | 'queue-drop' | 'too-large' | 'policed' | 'cut';
+export type Ending = 'unknown' | Exclude<DatagramEvent, 'received' | 'corrupted' | 'duplicated'>;
 
 /** What packets that did not arrive are called. */
 export const LOSS_WORDS: Readonly<Record<Exclude<Ending, 'unknown' | 'delivered'>, string>> = {
@@ -32,6 +32,9 @@ export const LOSS_WORDS: Readonly<Record<Exclude<Ending, 'unknown' | 'delivered'
   policed: 'dropped by a policer',
   cut: 'dropped: the link was cut',
   unheard: 'arrived, and nobody took it: nobody listened there, or the receive buffer was full',
+  refused: 'dropped by the proxy: more clients than it takes',
+  crowded: 'dropped by the proxy: too many datagrams were under way',
+  stray: 'dropped by the proxy: not from the server',
 };
 
 /** Events after which a datagram, or a copy of it, is not under way any more. */
@@ -43,6 +46,9 @@ export const ENDINGS: ReadonlySet<DatagramEvent> = new Set<DatagramEvent>([
   'too-large',
   'policed',
   'cut',
+  'refused',
+  'crowded',
+  'stray',
 ]);
 
 /** What packets carry, read from their frames. */
@@ -70,6 +76,8 @@ export class CapturedPacket {
   readonly bytes: Uint8Array;
   /** Canonical addresses: source, then destination. A copy. */
   readonly addresses: Uint8Array;
+  /** The capture had keys when it was sent. */
+  readonly tried: boolean;
   /** Null: it could not be opened (or is nothing that the capture knows). */
   readonly opened: OpenedPacket | null;
   readonly carried: Carried;
@@ -91,6 +99,7 @@ export class CapturedPacket {
     index: number,
     bytes: Uint8Array,
     addresses: Uint8Array,
+    tried: boolean,
     opened: OpenedPacket | null,
     carried: Carried,
   ) {
@@ -100,6 +109,7 @@ export class CapturedPacket {
     this.index = index;
     this.bytes = bytes;
     this.addresses = addresses;
+    this.tried = tried;
     this.opened = opened;
     this.carried = carried;
   }

@@ -15,6 +15,7 @@ import {
   REQUEST_BYTES,
   REQUEST_EXPIRE_AT,
   REQUEST_NONCE_AT,
+  REQUEST_PROTOCOL_AT,
   REQUEST_TOKEN_AT,
   tokenAssociatedDataOf,
 } from '../../transport/netcode/packets.ts';
@@ -44,7 +45,8 @@ export const PACKET_KINDS: readonly string[] = [
 /** What is needed to read the packets of servers. */
 export interface CaptureKeys {
   readonly privateKey: Uint8Array;
-  readonly protocolId: bigint;
+  /** Of the game. Default: what each connection request says. */
+  readonly protocolId?: bigint;
   /** The cryptography that the packets were sealed with. */
   readonly openAead: (slots: number, slotBytes: number) => Aead;
 }
@@ -80,7 +82,6 @@ export interface OpenedPacket {
 export class PacketOpener {
   readonly #keys: CaptureKeys;
   readonly #aead: Aead;
-  readonly #associatedData: Uint8Array;
   readonly #batch: DatagramBatch = DatagramBatch.allocate(1, DATAGRAM_BYTES_MAX);
   readonly #header: PacketHeader = new PacketHeader();
   readonly #token: PrivateToken = new PrivateToken();
@@ -91,7 +92,6 @@ export class PacketOpener {
   constructor(keys: CaptureKeys) {
     this.#keys = keys;
     this.#aead = keys.openAead(1, DATAGRAM_BYTES_MAX);
-    this.#associatedData = associatedDataOf(keys.protocolId);
   }
 
   /** Opens a datagram on its way from one host to another; null when it is no packet of a session that is known. */
@@ -141,18 +141,20 @@ export class PacketOpener {
   #newSession(client: string, server: string, bytes: Uint8Array, text: string): OpenSession | null {
     const token = this.#token;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const associatedData = tokenAssociatedDataOf(this.#keys.protocolId, view.getBigUint64(REQUEST_EXPIRE_AT, true));
+    const protocolId = this.#keys.protocolId ?? view.getBigUint64(REQUEST_PROTOCOL_AT, true);
+    const associatedData = tokenAssociatedDataOf(protocolId, view.getBigUint64(REQUEST_EXPIRE_AT, true));
     const nonce = bytes.slice(REQUEST_NONCE_AT, REQUEST_NONCE_AT + NONCE_BYTES);
     token.bytes.set(bytes.subarray(REQUEST_TOKEN_AT, REQUEST_TOKEN_AT + PRIVATE_TOKEN_BYTES));
     if (!this.#aead.openOnce(this.#keys.privateKey, nonce, associatedData, token.bytes) || !token.parse()) return null;
+    const ofPackets = associatedDataOf(protocolId);
     return {
       number: this.#count++,
       clientId: new DataView(token.bytes.buffer).getBigUint64(0, true),
       client,
       server,
       token: text,
-      upKey: this.#aead.load(token.clientToServerKey.slice(), this.#associatedData),
-      downKey: this.#aead.load(token.serverToClientKey.slice(), this.#associatedData),
+      upKey: this.#aead.load(token.clientToServerKey.slice(), ofPackets),
+      downKey: this.#aead.load(token.serverToClientKey.slice(), ofPackets),
     };
   }
 }

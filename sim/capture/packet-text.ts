@@ -29,8 +29,9 @@ export function linesAbout(packet: CapturedPacket, nameOf: ChannelName): string[
 }
 
 /** `payload 17 of client 3 to the server`. */
-export function titleOf({ opened, carried, bytes, direction, index }: CapturedPacket): string {
+export function titleOf({ tried, opened, carried, bytes, direction, index }: CapturedPacket): string {
   const place = `${direction}, datagram ${index}`;
+  if (!tried) return `${bytes.length} bytes (${place})`;
   if (opened === null) return `${bytes.length} bytes that no key of the capture opens (${place})`;
   const { session, fromClient, type, sequence } = opened;
   const { number } = carried;

@@ -29,21 +29,35 @@ const TWO_TO_32 = 0x1_0000_0000;
 export const OPENED_HEADER_BYTES = 24;
 export const OPENED_HEADER_VERSION = 1;
 
+/** What is told of a capture that is not of a simulated run. */
+export interface PcapOptions {
+  /** The calendar at time 0 of the capture, in microseconds since 1970. Default: that of simulated worlds. */
+  readonly zeroMicros?: Micros;
+  /** The capture has keys: there is an interface for what they open. Default true. */
+  readonly opens?: boolean;
+  /** What the interface `wire` shows. */
+  readonly wire?: string;
+}
+
 /** Takes the bytes of the file, one block at a time. */
 export type BlockWriter = (block: Uint8Array) => void;
 
 export class PcapSink implements CaptureSink {
   readonly #write: BlockWriter;
   readonly #nameOf: ChannelName;
+  readonly #zeroMicros: Micros;
   /** Sent and not written, in that order; those that have settled. */
   readonly #waiting: CapturedPacket[] = [];
   readonly #settled: Set<CapturedPacket> = new Set();
 
-  constructor(write: BlockWriter, nameOf: ChannelName) {
+  constructor(write: BlockWriter, nameOf: ChannelName, options: PcapOptions = {}) {
     this.#write = write;
     this.#nameOf = nameOf;
+    this.#zeroMicros = options.zeroMicros ?? EPOCH_UNIX_SECONDS * 1_000_000;
+    const wire = options.wire ?? 'datagrams as they were sent, with IP and UDP headers made up';
     write(sectionHeader('tickwire sim'));
-    write(interfaceDescription(LINKTYPE_RAW, 'wire', 'datagrams as they were sent, with IP and UDP headers made up'));
+    write(interfaceDescription(LINKTYPE_RAW, 'wire', wire));
+    if (options.opens === false) return;
     write(interfaceDescription(LINKTYPE_USER0, 'decrypted', 'what was sealed in them; the link type of tickwire.lua'));
   }
 
@@ -61,7 +75,7 @@ export class PcapSink implements CaptureSink {
 
   #put(packet: CapturedPacket): void {
     const { opened, bytes, addresses, index, sentAt } = packet;
-    const time: Micros = EPOCH_UNIX_SECONDS * 1_000_000 + sentAt;
+    const time: Micros = this.#zeroMicros + sentAt;
     const [high, low] = [Math.floor(time / TWO_TO_32), time % TWO_TO_32];
     const flags = opened === null ? 0 : opened.fromClient ? FLAG_INBOUND : FLAG_OUTBOUND; // as a server sees it
     const lines = linesAbout(packet, this.#nameOf);

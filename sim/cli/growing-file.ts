@@ -5,7 +5,7 @@
  * Synchronous on purpose: while a simulated world runs, Node's loop does not.
  */
 
-import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 
 const CHUNK_BYTES = 1 << 18;
 
@@ -15,10 +15,14 @@ export class GrowingFile {
   readonly #descriptor: number;
   readonly #chunk: Uint8Array = new Uint8Array(CHUNK_BYTES);
   #used = 0;
+  /** Bytes in the file that end where a write ended. */
+  #whole = 0;
   #isOpen = true;
 
   /** Throws what the file system throws, as all methods do. */
   constructor(file: string) {
+    // Else that would be found out at the end.
+    if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) throw new Error('it is a directory');
     this.#file = file;
     this.#temporary = `${file}.${process.pid}.tmp`;
     this.#descriptor = openSync(this.#temporary, 'w');
@@ -41,6 +45,14 @@ export class GrowingFile {
     renameSync(this.#temporary, this.#file);
   }
 
+  /** No more can be written: gives what is there its name, up to the last write that is in it altogether, and returns its bytes. */
+  keep(): number {
+    ftruncateSync(this.#descriptor, this.#whole);
+    this.#close();
+    renameSync(this.#temporary, this.#file);
+    return this.#whole;
+  }
+
   /** It will not be whole: leaves nothing behind. Without effect after `finish`. */
   abandon(): void {
     if (!this.#isOpen) return;
@@ -55,6 +67,7 @@ export class GrowingFile {
 
   #put(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; ) at += writeSync(this.#descriptor, bytes, at);
+    this.#whole += bytes.length;
   }
 
   #close(): void {

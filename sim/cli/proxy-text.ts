@@ -1,6 +1,7 @@
 /** What `sim proxy` tells people: a line a second while it runs, and a table at the end. */
 
 import type { ProxyReport, WayReport } from '../proxy/proxy-report.ts';
+import type { CaptureReport } from './proxy-capture.ts';
 
 /** How things stand, and how fast since `before` (null: the beginning). */
 export function lineOf(report: ProxyReport, before: ProxyReport | null): string {
@@ -35,11 +36,20 @@ export function summaryOf(report: ProxyReport): string {
   return rows.join('\n');
 }
 
+/** A row of the summary. */
+export function captureText({ file, whole, packets, bytes, stalls, longestStallMs }: CaptureReport): string {
+  const late =
+    stalls === 0 ? '' : `; datagrams waited ${count(stalls)} times for it, ${millis(longestStallMs)} at most`;
+  return `capture    ${whole ? '' : 'not whole: the first of '}${count(packets)} packets, ${count(bytes)} bytes in ${file}${late}`;
+}
+
 function wayText(way: WayReport): string {
-  const { sent, delivered, lost, queueDropped, tooLarge, policed, corrupted, duplicated, unheard, overflowed } = way;
+  const { sent, delivered, lost, queueDropped, cut, tooLarge, policed, corrupted, duplicated, unheard, overflowed } =
+    way;
   const fates = some({
     lost,
     'queue full': queueDropped,
+    cut,
     'too large': tooLarge,
     policed,
     unheard,
@@ -60,8 +70,8 @@ function some(counts: Readonly<Record<string, number>>): string[] {
     .map(([name, value]) => `${name} ${count(value)}`);
 }
 
-function goneOf({ lost, queueDropped, tooLarge, policed, unheard, overflowed }: WayReport): number {
-  return lost + queueDropped + tooLarge + policed + unheard + overflowed;
+function goneOf({ lost, queueDropped, cut, tooLarge, policed, unheard, overflowed }: WayReport): number {
+  return lost + queueDropped + cut + tooLarge + policed + unheard + overflowed;
 }
 
 function rate(packets: number, seconds: number): string {

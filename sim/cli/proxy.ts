@@ -1,7 +1,7 @@
 /**
  * `sim proxy`: the simulator's links between real programs.
  *
- * Ends after `--seconds`, or on Ctrl-C, with a summary; a line `rebind client-0` (or `rebind all`) on stdin gives a client
+ * Ends after `--seconds`, or on Ctrl-C, with a summary, and perhaps a capture; a line `rebind client-0` (or `rebind all`) on stdin gives a client
  * a new port.
  */
 
@@ -16,13 +16,17 @@ import { ProxyLoop } from '../proxy/proxy-loop.ts';
 import { CLIENTS_DEFAULT, CLIENTS_MAX, DATAGRAM_BYTES_DEFAULT, IDLE_MICROS } from '../proxy/proxy-options.ts';
 import { type ProxyReport, proxyReport } from '../proxy/proxy-report.ts';
 import { UdpProxy } from '../proxy/udp-proxy.ts';
+import type { ProxyPlan } from '../scenario/proxy-scenario.ts';
 import { NONE } from '../world/datagram-pool.ts';
 import { decimal, UsageError, whole } from './command.ts';
-import { addNetworkOptions, commandLineOf, linksOf, type NetworkOptions } from './network-options.ts';
-import { lineOf, summaryOf } from './proxy-text.ts';
+import { addNetworkOptions, changesOf, commandLineOf, linksOf, type NetworkOptions } from './network-options.ts';
+import { addProxyCaptureOptions, ProxyCapture, type ProxyCaptureOptions } from './proxy-capture.ts';
+import { captureText, lineOf, summaryOf } from './proxy-text.ts';
+import { readProxyFile } from './scenario-file.ts';
+import { addFileArgument } from './scenario-options.ts';
 import { SIM } from './spoken.ts';
 
-interface Options extends NetworkOptions {
+interface Options extends NetworkOptions, ProxyCaptureOptions {
   readonly listen: string;
   readonly to: string;
   readonly seed: string;
@@ -41,10 +45,10 @@ const UNIT_MICROS: Readonly<Record<string, number>> = { ms: 1_000, s: 1_000_000,
 const DURATION_MICROS_MAX = 3_600_000_000;
 
 const command = new Command('proxy').description('put a simulated network between real UDP programs');
-command
+addFileArgument(command)
   .requiredOption('--listen <host:port>', 'where clients send to')
   .requiredOption('--to <host:port>', 'the server');
-export const proxyCommand: Command = addNetworkOptions(command, ['clients'])
+export const proxyCommand: Command = addProxyCaptureOptions(addNetworkOptions(command, ['clients']))
   .option(
     '--clients <count>',
     'clients at once; datagrams of others are dropped',
@@ -68,42 +72,80 @@ export const proxyCommand: Command = addNetworkOptions(command, ['clients'])
     '\nExamples:\n' +
       `  ${SIM} proxy --listen 127.0.0.1:7777 --to 127.0.0.1:9000 --preset lte --seed 7\n` +
       `  ${SIM} proxy --listen 127.0.0.1:7777 --to 127.0.0.1:9000 --latency 50 --loss 5 --rebind-every 10s\n` +
-      '\nTimes are 500ms, 10s or 2m. A line `rebind client-0` or `rebind all` on stdin gives clients new ports.',
+      `  ${SIM} proxy samples/scenarios/train.json --listen 127.0.0.1:7777 --to 127.0.0.1:9000\n` +
+      `  ${SIM} proxy --listen 127.0.0.1:7777 --to 127.0.0.1:9000 --loss 5 --pcap out.pcapng --key server.key\n` +
+      '\nTimes are 500ms, 10s or 2m. The timeline of a file begins with the first client. A line `rebind client-0` or ' +
+      '`rebind all` on stdin gives clients new ports.',
   )
   .action(run);
 
-async function run(options: Options): Promise<void> {
-  const { link, down } = linksOf(options);
+async function run(file: string | undefined, options: Options, command: Command): Promise<void> {
+  const network =
+    file === undefined ? { ...linksOf(options), seed: options.seed } : await planOf(file, options, command);
   const listen = await addressOfText('--listen', options.listen);
   const to = await addressOfText('--to', options.to);
   checkLoop(listen, to);
   const sys = openSys();
-  const proxy = await UdpProxy.open(
-    { sys },
-    {
-      seed: options.seed,
-      listen,
-      to,
-      link,
-      ...(down === undefined ? {} : { down }),
-      clientsMax: options.clients,
-      idleMicros: options.idle,
-      ...(options.rebindEvery === undefined ? {} : { rebindEveryMicros: options.rebindEvery }),
-      datagramBytesMax: options.datagram,
-      warn: note,
-    },
-  );
-  note(
-    `${formatAddress(proxy.address)} -> ${formatAddress(to)}: ${commandLineOf(options)} --seed ${options.seed}; Ctrl-C ends it`,
-  );
+  const capture = ProxyCapture.open(options, sys, note);
+  let proxy: UdpProxy;
+  try {
+    proxy = await UdpProxy.open(
+      { sys },
+      {
+        ...network,
+        listen,
+        to,
+        clientsMax: options.clients,
+        idleMicros: options.idle,
+        ...(options.rebindEvery === undefined ? {} : { rebindEveryMicros: options.rebindEvery }),
+        datagramBytesMax: options.datagram,
+        ...(capture === null ? {} : { observe: capture.observe }),
+        warn: note,
+      },
+    );
+  } catch (error) {
+    capture?.abandon();
+    sys.close();
+    throw error;
+  }
+  capture?.begin(proxy.startedAt);
+  const says = file === undefined ? commandLineOf(options) : file;
+  note(`${formatAddress(proxy.address)} -> ${formatAddress(to)}: ${says} --seed ${network.seed}; Ctrl-C ends it`);
+  await runAndReport(proxy, capture, options);
+  sys.close();
+  capture?.check();
+}
+
+/** Runs to the end; what was captured is kept also when that is an error. */
+async function runAndReport(proxy: UdpProxy, capture: ProxyCapture | null, options: Options): Promise<void> {
   try {
     await runUntilEnd(proxy, options);
-    const report = proxyReport(proxy);
-    process.stdout.write(`${options.json ? JSON.stringify(report) : summaryOf(report)}\n`);
-  } finally {
+  } catch (error) {
+    capture?.finish(proxy.now);
     proxy.close();
-    sys.close();
+    throw error;
   }
+  const captured = capture?.finish(proxy.now) ?? null;
+  const report = proxyReport(proxy);
+  proxy.close();
+  const printed = options.json
+    ? JSON.stringify(captured === null ? report : { ...report, capture: captured })
+    : `${summaryOf(report)}${captured === null ? '' : `\n${captureText(captured)}`}`;
+  process.stdout.write(`${printed}\n`);
+}
+
+/** What a file says, with what options say instead. */
+async function planOf(file: string, options: Options, command: Command): Promise<ProxyPlan> {
+  const given = (name: string): boolean => command.getOptionValueSource(name) === 'cli';
+  const network = Object.fromEntries(Object.entries(options).filter(([name]) => given(name))) as Partial<Options>;
+  const plan = await readProxyFile(file, {
+    clients: network.clients,
+    seed: network.seed,
+    ...(network.preset === undefined ? {} : { preset: network.preset }),
+    changes: changesOf(network),
+  });
+  if (plan.expects) note(`${file}: what it expects is for \`sim run\` to look at`);
+  return plan;
 }
 
 async function runUntilEnd(proxy: UdpProxy, options: Options): Promise<void> {

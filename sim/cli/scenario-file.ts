@@ -2,19 +2,27 @@
 
 import { readFileSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
+import type { ProxyOverrides, ProxyPlan } from '../scenario/proxy-scenario.ts';
 import type { ScenarioOverrides, ScenarioPlan } from '../scenario/scenario-plan.ts';
 import { FileError, oneLine, UsageError } from './command.ts';
 
 /** Reads `file`. Throws UsageError. */
 export async function readScenarioFile(file: string, overrides: ScenarioOverrides): Promise<ScenarioPlan> {
   // Only here: zod takes longer to load than a short run takes.
-  const [{ readScenario }, { ScenarioFileError }] = await Promise.all([
-    import('../scenario/scenario-plan.ts'),
-    import('../scenario/scenario-text.ts'),
-  ]);
-  const text = textOf(file, file);
+  const { readScenario } = await import('../scenario/scenario-plan.ts');
+  return await reading(file, (text) => readScenario(file, text, (name) => namedText(file, name), overrides));
+}
+
+/** Reads `file` for a proxy. Throws UsageError. */
+export async function readProxyFile(file: string, overrides: ProxyOverrides): Promise<ProxyPlan> {
+  const { readProxyScenario } = await import('../scenario/proxy-scenario.ts');
+  return await reading(file, (text) => readProxyScenario(file, text, (name) => namedText(file, name), overrides));
+}
+
+async function reading<Plan>(file: string, read: (text: string) => Plan): Promise<Plan> {
+  const { ScenarioFileError } = await import('../scenario/scenario-text.ts');
   try {
-    return readScenario(file, text, (name) => namedText(file, name), overrides);
+    return read(textOf(file, file));
   } catch (error) {
     throw error instanceof ScenarioFileError ? new FileError(error.message) : error;
   }

@@ -212,8 +212,8 @@ export class LinkDirection {
 
   /** Packets in the queue, on the line and in the air. */
   get underWay(): number {
-    const { sent, duplicated, delivered, lost, dropped, tooLarge, policed } = this.stats;
-    return sent + duplicated - delivered - lost - dropped - tooLarge - policed;
+    const { sent, duplicated, delivered, lost, dropped, cut, tooLarge, policed } = this.stats;
+    return sent + duplicated - delivered - lost - dropped - cut - tooLarge - policed;
   }
 
   /** Counts a packet in and returns its index. */

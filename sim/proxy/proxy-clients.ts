@@ -5,7 +5,7 @@
  * was forgotten and comes again is a new one, so that its datagrams are counted from 0 as in a new run.
  */
 
-import { ADDRESS_BYTES, type Micros, type Rng } from '../../sys/api.ts';
+import { ADDRESS_BYTES, type Micros, NEVER, type Rng } from '../../sys/api.ts';
 import { KeyedTable } from '../../transport/keyed-table.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import { type DirectionStats, type LinkDirection, noDirectionStats } from '../link/link.ts';
@@ -16,6 +16,9 @@ export const ADDRESS_WORDS: number = ADDRESS_BYTES / 4;
 /** Ways: the low bit of a side, whose other bits are the client. */
 export const UP = 0;
 export const DOWN = 1;
+
+/** Directions of cross traffic, which take numbers too: as many as a scenario file may have. */
+const SOURCES_MAX = 1_000;
 
 /** Counters of one way of a client, besides those of its direction. */
 export interface WayCounters {
@@ -41,6 +44,12 @@ export class ProxyClients {
   readonly down: (LinkDirection | null)[];
   /** World time of the last datagram from or to it. */
   readonly lastAt: Float64Array;
+  /** World time of the last datagram from it. */
+  readonly sentAt: Float64Array;
+  /** Its NAT forgets a mapping by which nothing was sent for so long; NEVER: it forgets none by itself. */
+  readonly natTimeoutMicros: Float64Array;
+  /** How it fares: the number of its kind. */
+  readonly kind: Int32Array;
   /** Index of the first datagram down that was sent to its present mapping. */
   readonly mappedFrom: Float64Array;
   /** 1 while its socket towards the server is being opened. */
@@ -61,13 +70,16 @@ export class ProxyClients {
     this.capacity = capacity;
     this.#transit = transit;
     this.#table = new KeyedTable(ADDRESS_BYTES, capacity, rng);
-    this.sides = new Int32Array(capacity * 2);
+    this.sides = new Int32Array(capacity * 2 + SOURCES_MAX);
     this.addressWords = new Int32Array(capacity * ADDRESS_WORDS);
     this.#addresses = new Uint8Array(this.addressWords.buffer);
     this.up = new Array<LinkDirection | null>(capacity).fill(null);
     this.down = new Array<LinkDirection | null>(capacity).fill(null);
     this.#names = new Array<string>(capacity).fill('');
     this.lastAt = new Float64Array(capacity);
+    this.sentAt = new Float64Array(capacity);
+    this.natTimeoutMicros = new Float64Array(capacity).fill(NEVER);
+    this.kind = new Int32Array(capacity);
     this.mappedFrom = new Float64Array(capacity);
     this.opening = new Uint8Array(capacity);
     this.firstHeld = new Int32Array(capacity).fill(NONE);
@@ -80,11 +92,16 @@ export class ProxyClients {
     return this.#table.findWords(words, at);
   }
 
+  /** What the next client will be called. */
+  get nextName(): string {
+    return `client-${this.seen}`;
+  }
+
   /** A new client with its link; NONE when no more may come. */
   add(words: Int32Array, at: number, link: DirectionOptions, down: DirectionOptions): number {
     const client = this.#free.pop() ?? NONE;
     if (client === NONE) return NONE;
-    const name = `client-${this.seen}`;
+    const name = this.nextName;
     for (let i = 0; i < ADDRESS_WORDS; i++) this.addressWords[client * ADDRESS_WORDS + i] = words[at + i]!;
     this.#table.set(this.#addresses, client * ADDRESS_BYTES, client);
     this.up[client] = this.#direct(`${name}>server`, client, UP, link);

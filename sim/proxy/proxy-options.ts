@@ -3,6 +3,7 @@
 import type { Clock, Micros, Sys } from '../../sys/api.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import type { DatagramObserver } from '../world/observer.ts';
+import type { ProxyScenario } from './proxy-scene.ts';
 
 export interface ProxyOptions {
   /** Decides every chance, as in a world: client n meets the fates of host `client-n`. */
@@ -15,6 +16,8 @@ export interface ProxyOptions {
   readonly link: DirectionOptions;
   /** What the way back does. Default: the same. */
   readonly down?: DirectionOptions;
+  /** More than one link for all: lines that are shared, links of some clients, and a timeline. */
+  readonly scenario?: ProxyScenario;
   /** Clients at once; what comes from others is dropped and counted. Default 256. */
   readonly clientsMax?: number;
   /** A client that neither sends nor is sent anything for so long is forgotten. Default 60 s. */
@@ -26,8 +29,9 @@ export interface ProxyOptions {
   /** Datagrams under way at once; what comes beyond is dropped and counted. Default 131,072. */
   readonly heldMax?: number;
   /**
-   * Told of every datagram (a capture). Times are microseconds since the proxy began, as the model has it: when the datagram
-   * should go out, not when the kernel takes it.
+   * Told of every datagram (a capture), with its addresses as it came. Times are microseconds since the proxy began: when the
+   * kernel had it, where that is known, and when it should go out, not when the kernel takes it. Those that no link takes in
+   * (`refused`, `crowded`, `stray`) are on a direction `outside>proxy` of their own.
    */
   readonly observe?: DatagramObserver;
   /** Something that the operator should see. Default: nobody does. */
@@ -49,7 +53,7 @@ export interface ProxyCounters {
 /** What a proxy stands on. A test gives a clock of its own. */
 export interface ProxyMachine {
   readonly sys: Sys;
-  /** Default: that of `sys`. */
+  /** Default: that of `sys`. With another one the kernel's stamps, which are on that of `sys`, are not asked for. */
   readonly clock?: Clock;
 }
 

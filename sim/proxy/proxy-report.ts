@@ -12,7 +12,7 @@ export interface QuantilesMs {
 
 /**
  * One way, over all clients;
- * `sent + duplicated = delivered + lost + queueDropped + tooLarge + policed + unheard + overflowed + underWay`.
+ * `sent + duplicated = delivered + lost + queueDropped + cut + tooLarge + policed + unheard + overflowed + underWay`.
  */
 export interface WayReport {
   /** Came in and set out on a link. */
@@ -22,6 +22,8 @@ export interface WayReport {
   readonly delivered: number;
   readonly lost: number;
   readonly queueDropped: number;
+  /** Came while the link was cut. */
+  readonly cut: number;
   readonly tooLarge: number;
   readonly policed: number;
   readonly corrupted: number;
@@ -91,7 +93,7 @@ export function proxyReport(proxy: UdpProxy): ProxyReport {
 }
 
 function wayOf(proxy: UdpProxy, way: typeof UP | typeof DOWN, seconds: number): WayReport {
-  const { sent, sentBytes, lost, dropped, tooLarge, policed, corrupted, duplicated, ...rest } =
+  const { sent, sentBytes, lost, dropped, cut, tooLarge, policed, corrupted, duplicated, ...rest } =
     proxy.clients.totals(way);
   const { unheard, overflowed } = proxy.ways[way];
   const delivered = rest.delivered - unheard - overflowed;
@@ -101,13 +103,14 @@ function wayOf(proxy: UdpProxy, way: typeof UP | typeof DOWN, seconds: number): 
     delivered,
     lost,
     queueDropped: dropped,
+    cut,
     tooLarge,
     policed,
     corrupted,
     duplicated,
     unheard,
     overflowed,
-    underWay: sent + duplicated - rest.delivered - lost - dropped - tooLarge - policed,
+    underWay: sent + duplicated - rest.delivered - lost - dropped - cut - tooLarge - policed,
     packetsPerSecond: Math.round(delivered / seconds),
     latencyMs: quantiles(proxy.departures.latency[way]),
   };

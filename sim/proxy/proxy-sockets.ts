@@ -5,6 +5,7 @@
 
 import {
   addressOf,
+  type BatchColumns,
   type DatagramSocket,
   formatHost,
   isIPv4,
@@ -40,15 +41,15 @@ export class ProxySockets {
   opening = 0;
 
   readonly #sys: Sys;
-  readonly #slotBytes: number;
+  readonly #options: UdpOptions;
   /** What sockets towards the server are bound to. */
   readonly #local: Uint8Array;
   readonly #closed: SocketTotals = { truncated: 0, notSent: 0 };
   #open = true;
 
-  private constructor(sys: Sys, listener: DatagramSocket, to: Uint8Array, clientsMax: number, slotBytes: number) {
+  private constructor(sys: Sys, listener: DatagramSocket, to: Uint8Array, clientsMax: number, options: UdpOptions) {
     this.#sys = sys;
-    this.#slotBytes = slotBytes;
+    this.#options = options;
     this.#local = outwardAddress(to);
     this.poller = sys.openPoller();
     this.listener = listener;
@@ -63,9 +64,11 @@ export class ProxySockets {
     addresses: { readonly listen: Uint8Array; readonly to: Uint8Array },
     clientsMax: number,
     slotBytes: number,
+    columns: BatchColumns,
   ): Promise<ProxySockets> {
-    const listener = await sys.openUdp(addresses.listen, udpOptions(slotBytes));
-    return new ProxySockets(sys, listener, addresses.to, clientsMax, slotBytes);
+    const options = udpOptions(slotBytes, columns);
+    const listener = await sys.openUdp(addresses.listen, options);
+    return new ProxySockets(sys, listener, addresses.to, clientsMax, options);
   }
 
   /**
@@ -74,7 +77,7 @@ export class ProxySockets {
    */
   openUpstream(key: number, done: (error: unknown) => void): void {
     this.opening++;
-    this.#sys.openUdp(this.#local, udpOptions(this.#slotBytes)).then(
+    this.#sys.openUdp(this.#local, this.#options).then(
       (socket) => {
         this.opening--;
         if (!this.#open) {
@@ -116,8 +119,9 @@ export class ProxySockets {
   }
 }
 
-function udpOptions(slotBytes: number): UdpOptions {
+function udpOptions(slotBytes: number, columns: BatchColumns): UdpOptions {
   return {
+    columns,
     rxSlots: RX_SLOTS,
     txSlots: TX_SLOTS,
     slotBytes,

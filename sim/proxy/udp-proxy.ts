@@ -6,15 +6,25 @@
  * at the time that it was scheduled for, so being late never adds up. `proxy-loop.ts` calls `turn()`.
  */
 
-import { type Clock, type DatagramSocket, type Micros, NEVER, READABLE, WRITABLE } from '../../sys/api.ts';
-import type { DirectionOptions } from '../link/direction-options.ts';
+import {
+  ADDRESS_BYTES,
+  type Clock,
+  type DatagramSocket,
+  isIPv4,
+  type Micros,
+  NEVER,
+  READABLE,
+  WRITABLE,
+} from '../../sys/api.ts';
+import { LinkDirection } from '../link/link.ts';
 import { type DatagramPool, NONE } from '../world/datagram-pool.ts';
 import { EVENT_DELIVERED, EVENT_DROPPED } from '../world/digest.ts';
-import { observerOf } from '../world/observer.ts';
+import { type DatagramEvent, type DatagramObserver, observerOf } from '../world/observer.ts';
 import { Streams } from '../world/streams.ts';
-import { DUE_ARRIVAL, type Timeline } from '../world/timeline.ts';
+import { DUE_ARRIVAL, DUE_DEPARTURE, DUE_SOURCE, type Timeline } from '../world/timeline.ts';
 import { Transit } from '../world/transit.ts';
 import { Departures } from './departures.ts';
+import { Mappings } from './mappings.ts';
 import { ADDRESS_WORDS, DOWN, ProxyClients, UP, type WayCounters } from './proxy-clients.ts';
 import {
   CLIENTS_DEFAULT,
@@ -26,6 +36,7 @@ import {
   type ProxyMachine,
   type ProxyOptions,
 } from './proxy-options.ts';
+import { ProxyScene } from './proxy-scene.ts';
 import { LISTENER, ProxySockets } from './proxy-sockets.ts';
 
 /** Between two looks for clients that are idle. */
@@ -49,22 +60,24 @@ export class UdpProxy {
     { unheard: 0, overflowed: 0 },
   ];
 
-  /** World time at which datagrams last came in. */
+  /** World time at which datagrams were last taken in. */
   lastAt: Micros = 0;
 
   readonly #clock: Clock;
   readonly #timeline: Timeline;
   readonly #pool: DatagramPool;
-  readonly #link: DirectionOptions;
-  readonly #down: DirectionOptions;
+  readonly #scene: ProxyScene;
+  readonly #mappings: Mappings;
+  readonly #observe: DatagramObserver | null;
+  /** What is told of datagrams that no link takes in. */
+  readonly #outside: LinkDirection;
+  readonly #outsideAddresses: Uint8Array = new Uint8Array(2 * ADDRESS_BYTES);
   readonly #server: Int32Array;
   readonly #heldMax: number;
   readonly #idleMicros: Micros;
   readonly #rebindEveryMicros: Micros;
-  readonly #warn: (text: string) => void;
   #sweepAt: Micros = SWEEP_MICROS;
   #rebindAt: Micros;
-  #warnedOf = '';
 
   private constructor(machine: ProxyMachine, options: ProxyOptions, sockets: ProxySockets, clientsMax: number) {
     this.#clock = machine.clock ?? machine.sys.clock;
@@ -77,14 +90,24 @@ export class UdpProxy {
     this.sockets = sockets;
     this.clients = new ProxyClients(this.transit, clientsMax, machine.sys.rng);
     this.departures = new Departures(sockets, this.#pool, () => this.now);
-    this.#link = options.link;
-    this.#down = options.down ?? options.link;
+    const { clients, departures, counters } = this;
+    this.#mappings = new Mappings({
+      ...{ clients, sockets, departures, counters },
+      pool: this.#pool,
+      timeline: this.#timeline,
+      warn: options.warn ?? (() => {}),
+      deliver: (client, id) => this.#deliver(client + 1, id, UP, this.#server, 0),
+      drop: (id) => this.#drop(id, UP, 'overflowed'),
+    });
+    this.#scene = new ProxyScene(this.transit, streams, clients, this.#mappings, options);
+    this.#observe = options.observe ?? null;
+    this.#outside = new LinkDirection('outside>proxy', NONE, streams, {});
     this.#server = new Int32Array(options.to.slice().buffer);
     this.#heldMax = options.heldMax ?? HELD_MAX;
     this.#idleMicros = options.idleMicros ?? IDLE_MICROS;
     this.#rebindEveryMicros = options.rebindEveryMicros ?? NEVER;
     this.#rebindAt = this.#rebindEveryMicros;
-    this.#warn = options.warn ?? (() => {});
+    this.transit.arrive = (id) => this.#arrive(id);
     if (options.observe !== undefined) this.transit.observer = observerOf(this.transit, options.observe);
   }
 
@@ -98,7 +121,12 @@ export class UdpProxy {
     const trial = new Transit(new Streams(options.seed));
     trial.addDirection('by default', options.link);
     trial.addDirection('down by default', options.down ?? options.link);
-    const sockets = await ProxySockets.open(machine.sys, options, clientsMax, datagramBytesMax);
+    const { capabilities } = machine.sys;
+    const columns = {
+      receivedAt: capabilities.receivedAt && machine.clock === undefined,
+      localAddress: capabilities.localAddress && options.observe !== undefined,
+    };
+    const sockets = await ProxySockets.open(machine.sys, options, clientsMax, datagramBytesMax, columns);
     return new UdpProxy(machine, options, sockets, clientsMax);
   }
 
@@ -142,19 +170,7 @@ export class UdpProxy {
    * sent to the old one and has not reached the client is unheard.
    */
   rebind(client: number): void {
-    const { clients } = this;
-    if (!clients.has(client) || this.sockets.byKey[client + 1] === null || clients.opening[client] === 1) return;
-    clients.opening[client] = 1;
-    this.sockets.openUpstream(client + 1, (error) => {
-      clients.opening[client] = 0;
-      if (error !== null) {
-        this.#warnOnce(`a client keeps its port: ${(error as Error).message}`);
-        return;
-      }
-      this.departures.forget(client + 1);
-      this.counters.rebinds++;
-      clients.mappedFrom[client] = clients.down[client]!.nextIndex;
-    });
+    this.#mappings.replace(client);
   }
 
   rebindAll(): void {
@@ -173,49 +189,81 @@ export class UdpProxy {
     const count = socket.receive();
     if (count === 0) return;
     const now = this.now;
-    this.#advance(now);
     this.departures.flushLate(now);
-    this.#timeline.skipTo(now);
     this.lastAt = now;
-    if (key === LISTENER) this.#fromClients(socket, count);
-    else this.#fromServer(socket, count, key - 1);
+    if (key === LISTENER) this.#fromClients(socket, count, now);
+    else this.#fromServer(socket, count, key - 1, now);
   }
 
-  #fromClients({ rx }: DatagramSocket, count: number): void {
-    const { clients } = this;
-    const words = rx.addressWords;
+  #fromClients(socket: DatagramSocket, count: number, now: Micros): void {
+    const words = socket.rx.addressWords;
     for (let slot = 0; slot < count; slot++) {
-      let client = clients.find(words, slot * ADDRESS_WORDS);
+      this.#passTo(socket.rx, slot, now);
+      let client = this.clients.find(words, slot * ADDRESS_WORDS);
       if (client === NONE) {
-        client = clients.add(words, slot * ADDRESS_WORDS, this.#link, this.#down);
+        if (this.#scene.begin()) this.#advance(this.#timeline.now);
+        client = this.#scene.admit(words, slot * ADDRESS_WORDS);
         if (client === NONE) {
           this.counters.refused++;
+          this.#turnAway('refused', socket, slot);
           continue;
         }
-        this.#openUpstream(client);
+        this.#mappings.open(client);
       }
-      this.#enter(rx, slot, client, UP);
+      this.#enter(socket, slot, client, UP);
     }
   }
 
-  #fromServer({ rx }: DatagramSocket, count: number, client: number): void {
-    const words = rx.addressWords;
+  #fromServer(socket: DatagramSocket, count: number, client: number, now: Micros): void {
+    const words = socket.rx.addressWords;
     for (let slot = 0; slot < count; slot++) {
-      if (this.#isServer(words, slot * ADDRESS_WORDS)) this.#enter(rx, slot, client, DOWN);
-      else this.counters.strangers++;
+      this.#passTo(socket.rx, slot, now);
+      if (this.#isServer(words, slot * ADDRESS_WORDS)) this.#enter(socket, slot, client, DOWN);
+      else {
+        this.counters.strangers++;
+        this.#turnAway('stray', socket, slot);
+      }
     }
+  }
+
+  /**
+   * Lets time pass to when the kernel had the datagram in `slot`, so that its delay counts from there, however late we come
+   * to it. Where the kernel does not say, that is now; never later, and never before what has happened already.
+   */
+  #passTo({ receivedAt }: DatagramSocket['rx'], slot: number, now: Micros): void {
+    const timeline = this.#timeline;
+    const came = receivedAt === null ? now : receivedAt[slot]! - this.startedAt;
+    const at = came < now ? came : now;
+    if (timeline.nextTime <= at) this.#advance(at);
+    timeline.skipTo(at);
   }
 
   /** The datagram in `slot` sets out on the link of `client`. */
-  #enter(rx: DatagramSocket['rx'], slot: number, client: number, way: number): void {
+  #enter(socket: DatagramSocket, slot: number, client: number, way: number): void {
     const direction = (way === UP ? this.clients.up : this.clients.down)[client]!;
     if (this.#pool.held >= this.#heldMax || direction.nextIndex > INDEX_MAX) {
       this.counters.crowded++;
+      this.#turnAway('crowded', socket, slot);
       return;
     }
     this.clients.lastAt[client] = this.#timeline.now;
-    const id = this.#pool.take(rx, slot);
+    if (way === UP) this.#mappings.use(client);
+    const id = this.#pool.take(socket.rx, slot);
+    if (this.#observe !== null) writeAddresses(socket, slot, this.#pool.addresses, id * 2 * ADDRESS_BYTES);
     this.transit.send(direction, id);
+  }
+
+  /** No link takes in the datagram in `slot`: whoever observes is told. */
+  #turnAway(why: DatagramEvent, socket: DatagramSocket, slot: number): void {
+    if (this.#observe === null) return;
+    const { arena, offset, length } = socket.rx;
+    const bytes = arena.subarray(offset[slot]!, offset[slot]! + length[slot]!);
+    const addresses = this.#outsideAddresses;
+    writeAddresses(socket, slot, addresses, 0);
+    const index = this.#outside.enter(bytes.length);
+    for (const kind of ['received', why] as const) {
+      this.#observe(this.#timeline.now, this.#outside, kind, index, bytes, addresses);
+    }
   }
 
   /** All that happens up to `now`, each at its own time. */
@@ -223,7 +271,9 @@ export class UdpProxy {
     const timeline = this.#timeline;
     while (timeline.take(now)) {
       if (timeline.kind === DUE_ARRIVAL) this.#arrive(timeline.id);
-      else this.transit.depart(timeline.id);
+      else if (timeline.kind === DUE_DEPARTURE) this.transit.depart(timeline.id);
+      else if (timeline.kind === DUE_SOURCE) this.transit.sources[timeline.id]!.turn();
+      else this.#scene.take(timeline.id);
     }
   }
 
@@ -231,14 +281,23 @@ export class UdpProxy {
   #arrive(id: number): void {
     const { clients } = this;
     const pool = this.#pool;
+    const direction = this.transit.directions[pool.direction[id]!]!;
+    if (direction.isHolding) {
+      this.transit.hold(direction, id);
+      return;
+    }
+    if (pool.source[id] !== NONE) {
+      this.transit.arriveAtSource(id);
+      return;
+    }
     const side = clients.sides[pool.direction[id]!]!;
     const client = side >> 1;
     pool.arrivedAt[id] = this.#timeline.now;
     if ((side & 1) === UP) {
       if (this.sockets.byKey[client + 1] !== null) this.#deliver(client + 1, id, UP, this.#server, 0);
-      else if (clients.opening[client] === 1) this.#hold(client, id);
+      else if (clients.opening[client] === 1) this.#mappings.hold(client, id);
       else this.#drop(id, UP, 'overflowed');
-    } else if (pool.index[id]! < clients.mappedFrom[client]!) {
+    } else if (pool.index[id]! < clients.mappedFrom[client]! || this.#mappings.isOver(client)) {
       this.#drop(id, DOWN, 'unheard');
     } else {
       this.#deliver(LISTENER, id, DOWN, clients.addressWords, client * ADDRESS_WORDS);
@@ -265,33 +324,6 @@ export class UdpProxy {
     this.#pool.release(id);
   }
 
-  /** Datagram `id` waits until the socket of its client is open. */
-  #hold(client: number, id: number): void {
-    const { clients } = this;
-    const pool = this.#pool;
-    pool.next[id] = NONE;
-    if (clients.firstHeld[client] === NONE) clients.firstHeld[client] = id;
-    else pool.next[clients.lastHeld[client]!] = id;
-    clients.lastHeld[client] = id;
-  }
-
-  #openUpstream(client: number): void {
-    this.clients.opening[client] = 1;
-    this.sockets.openUpstream(client + 1, (error) => {
-      this.clients.opening[client] = 0;
-      if (error !== null) this.#warnOnce(`no socket towards the server: ${(error as Error).message}`);
-      let id = this.clients.firstHeld[client]!;
-      this.clients.firstHeld[client] = NONE;
-      while (id !== NONE) {
-        const next = this.#pool.next[id]!;
-        if (error === null) this.#deliver(client + 1, id, UP, this.#server, 0);
-        else this.#drop(id, UP, 'overflowed');
-        id = next;
-      }
-      this.departures.flush();
-    });
-  }
-
   /** Forgets idle clients, and tries again to open the sockets of those that have none. */
   #sweep(now: Micros): void {
     this.#sweepAt = now + SWEEP_MICROS;
@@ -302,7 +334,7 @@ export class UdpProxy {
         this.sockets.close(client + 1);
         this.departures.forget(client + 1);
         this.clients.forget(client);
-      } else if (this.sockets.byKey[client + 1] === null) this.#openUpstream(client);
+      } else if (this.sockets.byKey[client + 1] === null) this.#mappings.open(client);
     }
   }
 
@@ -310,10 +342,20 @@ export class UdpProxy {
     for (let i = 0; i < ADDRESS_WORDS; i++) if (words[at + i] !== this.#server[i]) return false;
     return true;
   }
+}
 
-  #warnOnce(text: string): void {
-    if (text === this.#warnedOf) return;
-    this.#warnedOf = text;
-    this.#warn(text);
-  }
+/** Source and destination of the datagram in `slot`, as it came to `socket`, to `offset` of `addresses`. */
+function writeAddresses(
+  { rx, localAddress }: DatagramSocket,
+  slot: number,
+  addresses: Uint8Array,
+  offset: number,
+): void {
+  const at = slot * ADDRESS_BYTES;
+  const to = offset + ADDRESS_BYTES;
+  for (let i = 0; i < ADDRESS_BYTES; i++) addresses[offset + i] = rx.address[at + i]!;
+  // A socket on a wildcard has the address of the interface from the kernel, where it says.
+  const said =
+    rx.localAddress !== null && isIPv4(rx.localAddress, at) === isIPv4(rx.address, at) ? rx.localAddress : null;
+  for (let i = 0; i < ADDRESS_BYTES; i++) addresses[to + i] = said === null ? localAddress[i]! : said[at + i]!;
 }

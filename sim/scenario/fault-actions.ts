@@ -168,7 +168,7 @@ const natTimeout = action<OfHost & { readonly natTimeout: number | null }>(
   { natTimeout: duration(1, TIMEOUT_MICROS_MAX, '30s').nullable().describe('null: forgets nothing'), ...OF_HOST },
   hostNamed,
   (stage, { natTimeout, host }) =>
-    stage.eachHost(globsOf(host), (one, world) => world.natTimeout(one, natTimeout ?? NEVER)),
+    stage.eachNat(globsOf(host), (scene, one) => scene.natTimeout(one, natTimeout ?? NEVER)),
 );
 
 interface CpuFields {

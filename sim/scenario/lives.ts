@@ -5,7 +5,7 @@ import type { Micros } from '../../sys/api.ts';
 import type { SimHost } from '../world/host.ts';
 import type { World } from '../world/world.ts';
 import type { MessageLatencies } from './message-latencies.ts';
-import type { Restart } from './stage.ts';
+import type { Restart } from './scene.ts';
 
 /** What the hosts of a world run. */
 export class Lives {

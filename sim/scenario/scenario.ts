@@ -14,9 +14,9 @@ import { World } from '../world/world.ts';
 import { ConnectionWatch } from './connection-watch.ts';
 import { forgetful, Lives } from './lives.ts';
 import { type ChannelReport, DEADLINE_MICROS, MessageLatencies } from './message-latencies.ts';
+import type { Restart } from './scene.ts';
 import { Series } from './series.ts';
 import type { SeriesReport } from './series-report.ts';
-import type { Restart } from './stage.ts';
 
 /** The port that a simulated server is told to listen on. */
 export const SERVER_PORT = 40_000;

@@ -3,11 +3,11 @@
 import type { AimdOptions } from '../link/aimd-source.ts';
 import { checkDirection, type DirectionOptions } from '../link/direction-options.ts';
 import type { LinkDirection } from '../link/link.ts';
-import type { World } from '../world/world.ts';
 import { given, type LinkFields } from './link-schema.ts';
 import { directionOptionsOf, inWordsOfTheFile, overlay, settingsOf, type TraceReader } from './link-settings.ts';
 import type { SourceFields } from './scenario-schema.ts';
 import type { Problem } from './scenario-text.ts';
+import type { Scene } from './scene.ts';
 import { clientName, SERVER, type StageOptions } from './stage.ts';
 
 /** What is wrong with a source, as far as it can be told without a world. */
@@ -43,25 +43,46 @@ export function checkSource(path: Problem['path'], source: SourceFields, stage: 
   return problems;
 }
 
-/** Makes it. */
-export function openSource(name: string, source: SourceFields, world: World, traces: TraceReader): void {
+/** Whether a source shares the way of a client. */
+export function isOverClient({ over }: SourceFields): boolean {
+  return typeof over === 'string' && over.includes('>');
+}
+
+/** Makes it. A direction that it names is taken from `directionOf`. */
+export function openSource(
+  name: string,
+  source: SourceFields,
+  scene: Scene,
+  traces: TraceReader,
+  directionOf: (from: string, to: string) => LinkDirection,
+): void {
   const { type, rtt, rate, packet, on, off, start, stop } = source;
   const options = given({ packetBytes: packet, startMicros: start, stopMicros: stop });
-  const over = wayOf(source.over, world, traces);
-  if (type === 'aimd') world.aimdSource(name, { over, rttMicros: rtt!, ...options } as AimdOptions);
+  const over = wayOf(source.over, scene, traces, directionOf);
+  if (type === 'aimd') scene.addAimdSource(name, { over, rttMicros: rtt!, ...options } as AimdOptions);
   else {
-    world.cbrSource(name, { over, rateBitsPerSecond: rate!, ...options, ...given({ onMicros: on, offMicros: off }) });
+    scene.addCbrSource(name, {
+      over,
+      rateBitsPerSecond: rate!,
+      ...options,
+      ...given({ onMicros: on, offMicros: off }),
+    });
   }
 }
 
-function wayOf(over: string | LinkFields, world: World, traces: TraceReader): LinkDirection | DirectionOptions {
+function wayOf(
+  over: string | LinkFields,
+  scene: Scene,
+  traces: TraceReader,
+  directionOf: (from: string, to: string) => LinkDirection,
+): LinkDirection | DirectionOptions {
   if (typeof over !== 'string') {
-    return directionOptionsOf(overlay({}, settingsOf(over, traces)), (name) => world.bottleneckNamed(name));
+    return directionOptionsOf(overlay({}, settingsOf(over, traces)), (name) => scene.bottleneckNamed(name));
   }
-  const bottleneck = world.bottleneckNamed(over);
+  const bottleneck = scene.bottleneckNamed(over);
   if (bottleneck !== null) return { bottleneck };
   const [from, to] = over.split('>') as [string, string];
-  return world.direction(world.hostNamed(from)!, world.hostNamed(to)!);
+  return directionOf(from, to);
 }
 
 /** `client-0>server` or `server>client-0`. */

@@ -1,16 +1,14 @@
 /**
  * Where a timeline plays: the links, bottlenecks and hosts of a scenario file with the settings that they have now.
  *
- * It plays twice. In the rehearsal, before anything runs, there is no world: settings are laid one over another and checked,
- * so that a step that cannot be is found at once and not an hour later. Then in the world, at world time.
+ * It plays twice. In the rehearsal, before anything runs, there is no scene: settings are laid one over another and checked,
+ * so that a step that cannot be is found at once and not an hour later. Then in the scene, at its time.
  */
 
 import { checkBottleneck } from '../link/bottleneck-options.ts';
 import { checkDirection } from '../link/direction-options.ts';
-import type { LinkDirection } from '../link/link.ts';
 import { EventQueue } from '../world/event-queue.ts';
 import type { SimHost } from '../world/host.ts';
-import type { World } from '../world/world.ts';
 import { globMatcher } from './host-glob.ts';
 import {
   bottleneckOptionsOf,
@@ -20,6 +18,7 @@ import {
   type SettingChanges,
   type TraceReader,
 } from './link-settings.ts';
+import type { PlayedWay, Scene } from './scene.ts';
 import { Spells } from './spells.ts';
 
 export type Way = 'up' | 'down';
@@ -29,17 +28,7 @@ export interface HostWay {
   /** `client-0>server` */
   readonly name: string;
   /** Null in a rehearsal. */
-  readonly link: LinkDirection | null;
-}
-
-/** Begins another life of a host that has crashed: its code with the arguments of the first. */
-export type Restart = (host: SimHost) => void;
-
-/** Where it plays, other than in a rehearsal. */
-export interface Scene {
-  readonly world: World;
-  /** Without it no host comes back. */
-  readonly restart?: Restart | undefined;
+  readonly link: PlayedWay | null;
 }
 
 /** A direction or a bottleneck. */
@@ -74,10 +63,12 @@ export class Stage {
   readonly #options: StageOptions;
   /** How long what was begun on links and hosts lasts. */
   readonly spells: Spells = new Spells();
-  readonly #world: World | null;
-  readonly #restart: Restart | undefined;
-  /** Clients that a rehearsal plays with: others fare as one of them. */
+  readonly #scene: Scene | null;
+  /** Clients that it plays with, where others fare as one of them. */
   readonly #played: ReadonlySet<number> | null;
+  /** By pattern: the clients that it means, and those of them that this stage plays with. */
+  readonly #named: Map<string, readonly number[]> = new Map();
+  readonly #meant: Map<string, readonly number[]> = new Map();
   /** Hosts that have crashed. */
   readonly #down: Set<string> = new Set();
   readonly #targets: Map<string, Target> = new Map();
@@ -89,18 +80,17 @@ export class Stage {
   #entry = 0;
   #now = 0;
 
-  /** In a scene; or, with null, a rehearsal with those clients. */
+  /** In a scene; or, with null, a rehearsal. With those clients, where others fare as one of them. */
   constructor(options: StageOptions, scene: Scene | null, played: ReadonlySet<number> | null = null) {
     this.traces = options.traces;
     this.#options = options;
-    this.#world = scene?.world ?? null;
-    this.#restart = scene?.restart;
+    this.#scene = scene;
     this.#played = played;
   }
 
-  /** World time. */
+  /** Time of the scene. */
   get now(): number {
-    return this.#world?.now ?? this.#now;
+    return this.#scene?.now ?? this.#now;
   }
 
   /** The links of the clients that are meant. */
@@ -113,15 +103,12 @@ export class Stage {
   /** One way of a client's link. */
   link(client: number, way: Way): Target {
     return this.#target(`${way}/${client}`, this.#options.settingsOf(client, way), (settings) => {
-      const world = this.#world;
+      const scene = this.#scene;
       if (settings.bottleneckName !== undefined) this.bottleneck(settings.bottleneckName);
-      const options = directionOptionsOf(settings, (name) => world?.bottleneckNamed(name) ?? null);
-      if (world === null) {
-        checkDirection('link', options);
-        return;
-      }
-      const [server, host] = [world.hostNamed(SERVER)!, world.hostNamed(clientName(client))!];
-      (way === 'up' ? world.direction(host, server) : world.direction(server, host)).configure(options);
+      const options = directionOptionsOf(settings, (name) => scene?.bottleneckNamed(name) ?? null);
+      const host = clientName(client);
+      if (scene === null) checkDirection('link', options);
+      else (way === 'up' ? scene.way(host, SERVER) : scene.way(SERVER, host))!.configure(options);
     });
   }
 
@@ -136,19 +123,28 @@ export class Stage {
         throw new RangeError('a bottleneck has a rate: give rate or rateTrace');
       }
       const options = bottleneckOptionsOf(settings);
-      if (this.#world === null) checkBottleneck('bottleneck', options);
-      else this.#world.bottleneckNamed(name)!.configure(options);
+      if (this.#scene === null) checkBottleneck('bottleneck', options);
+      else this.#scene.bottleneckNamed(name)!.configure(options);
     });
   }
 
   /**
-   * Does something to every host that is meant: the server by its name, clients by a pattern too. A rehearsal only finds
-   * out whether there is one.
+   * Does something to every simulated host that is meant: the server by its name, clients by a pattern too. A rehearsal only
+   * finds out whether there is one.
    */
-  eachHost(globs: readonly string[], act: (host: SimHost, world: World) => void): void {
-    const world = this.#world;
+  eachHost(globs: readonly string[], act: (host: SimHost) => void): void {
     const names = this.hosts(globs);
-    if (world !== null) for (const name of names) act(world.hostNamed(name)!, world);
+    if (this.#scene !== null) for (const name of names) act(this.#simulated(name));
+  }
+
+  /** As `eachHost`, to what stands before hosts, wherever they are. */
+  eachNat(globs: readonly string[], act: (scene: Scene, host: string) => void): void {
+    const names = this.hosts(globs);
+    if (this.#scene !== null) for (const name of names) act(this.#scene, name);
+  }
+
+  #simulated(name: string): SimHost {
+    return this.#scene!.hosts!.world.hostNamed(name)!;
   }
 
   /** The names of the hosts that are meant, each once; in a rehearsal, of those that it plays with. */
@@ -174,7 +170,7 @@ export class Stage {
     const both = those.find((name) => others.includes(name));
     if (both !== undefined) throw new RangeError(`${both} is on both sides`);
     const [here, there] = [this.#count(a), this.#count(b)];
-    if (here * there > PAIRS_MAX) {
+    if (this.#scene === null && here * there > PAIRS_MAX) {
       throw new RangeError(`${here} hosts and ${there} others: give at most ${PAIRS_MAX} pairs`);
     }
     return those.flatMap((from) =>
@@ -188,9 +184,7 @@ export class Stage {
   }
 
   #way(from: string, to: string): HostWay {
-    const world = this.#world;
-    const link = world === null ? null : world.direction(world.hostNamed(from)!, world.hostNamed(to)!);
-    return { name: `${from}>${to}`, link };
+    return { name: `${from}>${to}`, link: this.#scene?.way(from, to) ?? null };
   }
 
   isDown(name: string): boolean {
@@ -201,16 +195,16 @@ export class Stage {
   crash(name: string): void {
     if (this.#down.has(name)) throw new RangeError(`${name} has crashed already: restart it before`);
     this.#down.add(name);
-    this.#world?.crash(this.#world.hostNamed(name)!);
+    this.#scene?.hosts?.world.crash(this.#simulated(name));
   }
 
   /** Throws RangeError when it has not crashed. */
   restart(name: string): void {
     if (!this.#down.delete(name)) throw new RangeError(`${name} has not crashed when it is to be started again`);
-    if (this.#world === null) return;
-    if (this.#restart === undefined)
-      throw new Error(`nothing is known of the code of ${name}: give prepare() a restart`);
-    this.#restart(this.#world.hostNamed(name)!);
+    if (this.#scene === null) return;
+    const restart = this.#scene.hosts?.restart;
+    if (restart === undefined) throw new Error(`nothing is known of the code of ${name}: give prepare() a restart`);
+    restart(this.#simulated(name));
   }
 
   /** What is put on the stage from here is of this entry of the timeline. */
@@ -218,10 +212,10 @@ export class Stage {
     this.#entry = entry;
   }
 
-  /** Does `act` at world time `time`. */
+  /** Does `act` at time `time` of the scene. */
   at(time: number, act: () => void): void {
-    if (this.#world !== null) {
-      this.#world.at(time, act);
+    if (this.#scene !== null) {
+      this.#scene.at(time, act);
       return;
     }
     if (this.#acts.length >= STEPS_MAX) {
@@ -231,7 +225,7 @@ export class Stage {
     this.#entries.push(this.#entry);
   }
 
-  /** The rehearsal: all acts up to `until`. An entry that fails is told once and leaves the stage. In a world: nothing. */
+  /** The rehearsal: all acts up to `until`. An entry that fails is told once and leaves the stage. In a scene: nothing. */
   rehearse(until: number, failed: (entry: number, error: unknown) => void): void {
     const gone = new Set<number>();
     while (this.#agenda.count > 0 && this.#agenda.time <= until) {
@@ -248,14 +242,18 @@ export class Stage {
     }
   }
 
-  /** Clients that are meant; in a rehearsal, those of them that it plays with. */
-  #clientsMeant(glob: string): number[] {
-    const named = this.#clientsNamed(glob);
+  /** Clients that are meant; those of them that it plays with. */
+  #clientsMeant(glob: string): readonly number[] {
     const played = this.#played;
-    return played === null ? named : named.filter((client) => played.has(client));
+    if (played === null) return this.#clientsNamed(glob);
+    const meant = this.#meant.get(glob) ?? this.#clientsNamed(glob).filter((client) => played.has(client));
+    this.#meant.set(glob, meant);
+    return meant;
   }
 
-  #clientsNamed(glob: string): number[] {
+  #clientsNamed(glob: string): readonly number[] {
+    const known = this.#named.get(glob);
+    if (known !== undefined) return known;
     const matches = globMatcher(glob);
     const named = Array.from({ length: this.#options.clients }, (_, i) => i).filter((i) => matches(clientName(i)));
     if (named.length === 0 && !(glob === '*' && this.#options.clients === 0)) {
@@ -263,6 +261,7 @@ export class Stage {
       const there = last < 0 ? 'there are none' : `there is client-0${last > 0 ? ` to client-${last}` : ''}`;
       throw new RangeError(`no client is called "${glob}"; ${there}`);
     }
+    this.#named.set(glob, named);
     return named;
   }
 

@@ -126,7 +126,7 @@ const rebind = action<{ readonly rebind: Hosts; readonly address?: boolean }>(
   { rebind: hosts, address: z.boolean().optional().describe('the outside address changes too, not only the port') },
   ({ rebind }) => globsOf(rebind),
   (stage, { rebind, address = false }) =>
-    stage.eachHost(globsOf(rebind), (host, world) => world.rebind(host, { address })),
+    stage.eachNat(globsOf(rebind), (scene, host) => scene.rebind(host, { address })),
 );
 
 /** By name. */

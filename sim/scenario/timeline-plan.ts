@@ -63,8 +63,11 @@ function putOn(stage: Stage, entry: TimelineEntry, until: number, act: () => voi
   if (from! <= last) stage.at(from!, again);
 }
 
-/** The action whose name is a field of the entry: the schema lets exactly one through. */
+/** The name of its action, which is a field of the entry: the schema lets exactly one through. */
+export function actionNameOf(entry: TimelineEntry): string {
+  return Object.keys(ACTIONS).find((name) => name in entry)!;
+}
+
 function actionOf(entry: TimelineEntry): TimelineAction {
-  const name = Object.keys(ACTIONS).find((name) => name in entry)!;
-  return ACTIONS[name]!;
+  return ACTIONS[actionNameOf(entry)]!;
 }

@@ -34,12 +34,17 @@ export type DatagramEvent =
   /** A copy of it will be delivered too. */
   | 'duplicated'
   /** Reached its end and nobody took it: no socket there, a mapping that its NAT has forgotten, or a full buffer. */
-  | 'unheard';
+  | 'unheard'
+  /** By a proxy, before any link: of a client beyond the most that may be. */
+  | 'refused'
+  /** By a proxy, before any link: as many as may be were under way. */
+  | 'crowded'
+  /** By a proxy, before any link: it came to the port of a client, and not from the server. */
+  | 'stray';
 
 /**
  * Told of every datagram. `time` is world time. `index` counts the datagrams of `direction`. `bytes` and `addresses` (24
- * canonical bytes of the source, then of the destination, as the link carries them; all zeros in a proxy) are valid
- * within the call.
+ * canonical bytes of the source, then of the destination, as the link carries them) are valid within the call.
  */
 export type DatagramObserver = (
   time: Micros,

@@ -3,15 +3,20 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
-import { parseAddress } from '../../../sys/api.ts';
+import { afterAll, describe, expect, it } from 'vitest';
+import { formatAddress, parseAddress } from '../../../sys/api.ts';
 import { openDgramOutside } from '../../conformance/outside.ts';
 
 const CLI = fileURLToPath(new URL('../../../dist/sim/cli/main.js', import.meta.url));
 const built = existsSync(CLI);
+const folder = mkdtempSync(join(tmpdir(), 'tickwire-proxy-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const EXPECTATION = { metric: 'clientsFailed', eq: 0 };
 const HERE = ['--listen', '127.0.0.1:0', '--to', '127.0.0.1:9'];
 
 describe.skipIf(!built)(`sim proxy${built ? '' : ' (skipped: dist/sim/cli/main.js is missing, build first)'}`, () => {
@@ -53,6 +58,63 @@ describe.skipIf(!built)(`sim proxy${built ? '' : ' (skipped: dist/sim/cli/main.j
     }
   });
 
+  it('plays the scenario of a file from the first client on', async () => {
+    const server = await openDgramOutside('127.0.0.1');
+    const client = await openDgramOutside('127.0.0.1');
+    const timeline = [
+      { at: '0s', cut: 'client-*', direction: 'up', for: '200ms' },
+      { at: '0s', set: { latency: '1ms' } },
+    ];
+    const file = join(folder, 'storm.json');
+    writeFileSync(
+      file,
+      JSON.stringify({ seed: 'of the file', link: { latency: '30s' }, timeline, expect: [EXPECTATION] }),
+    );
+    const proxy = spawn(process.execPath, [
+      CLI,
+      ...['proxy', file, '--listen', '127.0.0.1:0', '--to', formatAddress(server.address), '--json'],
+    ]);
+    const said = lines(proxy);
+    try {
+      expect(await said.next()).toBe(`sim: ${file}: what it expects is for \`sim run\` to look at`);
+      const [, address] =
+        /^sim: (\S+) -> \S+: .*storm\.json --seed of the file; Ctrl-C ends it$/.exec(await said.next()) ?? [];
+      const listen = parseAddress(address!)!;
+      await new Promise((resolve) => setTimeout(resolve, 300)); // what began with the proxy would be over
+      await client.send(listen, Uint8Array.of(0));
+      let heard = false;
+      const hears = server.receive().then(() => {
+        heard = true;
+      });
+      for (let n = 1; !heard && n < 200; n++) {
+        await client.send(listen, Uint8Array.of(n));
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      await hears;
+      const ended = once(proxy, 'close');
+      const printed = text(proxy);
+      proxy.kill('SIGINT');
+      expect(await ended).toEqual([0, null]);
+      const { up } = JSON.parse(await printed);
+      expect(up.cut).toBeGreaterThan(0);
+      expect(up.delivered).toBeGreaterThan(0);
+    } finally {
+      proxy.kill('SIGKILL');
+      server.close();
+      client.close();
+    }
+  });
+
+  it('says where a file asks for what a proxy cannot do', () => {
+    const file = join(folder, 'bad.json');
+    writeFileSync(file, '{\n  "timeline": [\n    { "at": "1s", "pause": "server", "for": "1s" }\n  ]\n}\n');
+    const { status, stdout, stderr } = sim([file, ...HERE, '--pcap', join(folder, 'x.pcapng')]);
+    expect(stderr).toBe(
+      `${file}:3: timeline[0].pause: needs simulated hosts, and those of a proxy are real: leave it out, or use sim run (got "server")\n`,
+    );
+    expect([status, stdout, readdirSync(folder).includes('x.pcapng')]).toEqual([2, '', false]);
+  });
+
   it('prints a table for people when its time is over', () => {
     const { status, stdout } = sim([...HERE, '--preset', 'lte', '--seconds', '0.1']);
     expect(status).toBe(0);
@@ -70,6 +132,7 @@ describe.skipIf(!built)(`sim proxy${built ? '' : ' (skipped: dist/sim/cli/main.j
     [[...HERE, '--rebind-every', '10'], 'give a time such as 500ms, 10s or 2m'],
     [[...HERE, '--jitter', '60'], '--jitter 60 is larger than --latency 50'],
     [[...HERE, '--clients', '0'], 'give a whole number from 1 to 4096'],
+    [['no-such.json', ...HERE], 'no-such.json cannot be read: ENOENT'],
     [[...HERE, '--preset', 'lte', '--loss', '5'], '--preset lte says all about the network'],
   ])('%j is a usage error in one line', (args, message) => {
     const { status, stdout, stderr } = sim(args);

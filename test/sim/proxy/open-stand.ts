@@ -4,7 +4,14 @@
 import type { ProxyOptions } from '../../../sim/proxy/proxy-options.ts';
 import { UdpProxy } from '../../../sim/proxy/udp-proxy.ts';
 import type { DatagramEvent } from '../../../sim/world/observer.ts';
-import { addressOf, type DatagramSocket, type Micros, type Sys } from '../../../sys/api.ts';
+import {
+  ADDRESS_BYTES,
+  addressOf,
+  type DatagramSocket,
+  formatAddress,
+  type Micros,
+  type Sys,
+} from '../../../sys/api.ts';
 import { openSys } from '../../../sys/index.ts';
 import { append, copies, type Datagram } from '../../conformance/outside.ts';
 
@@ -15,6 +22,8 @@ export interface Seen {
   readonly kind: DatagramEvent;
   readonly index: number;
   readonly bytes: Uint8Array;
+  readonly from: string;
+  readonly to: string;
 }
 
 /** Passes of the proxy and of Node's loop that a datagram may need to get through the kernel: some seconds. */
@@ -23,7 +32,12 @@ const PASSES_MAX = 20_000;
 export interface StandOptions extends Partial<ProxyOptions> {
   /** How sockets towards the server are opened, in place of the usual way, which is given. */
   readonly wrapOpenUdp?: (openUdp: Sys['openUdp']) => Sys['openUdp'];
+  /** World times at which the kernel had datagrams, in the order in which they are read; the last one holds for the rest. */
+  readonly stamps?: readonly Micros[];
 }
+
+/** World time 0 of a stand. */
+const ZERO = 1_000_000;
 
 export class Stand {
   readonly proxy: UdpProxy;
@@ -52,11 +66,12 @@ export class Stand {
     this.#inboxes.set(server, []);
   }
 
-  static async open({ wrapOpenUdp, ...options }: StandOptions = {}): Promise<Stand> {
+  static async open({ wrapOpenUdp, stamps, ...options }: StandOptions = {}): Promise<Stand> {
     const sys = openSys();
     const proxySys = openSys();
     const server = await sys.openUdp(loopback());
-    const clock = { time: 1_000_000 };
+    if (stamps !== undefined) proxySys.openUdp = stamped(proxySys.openUdp.bind(proxySys), [...stamps]);
+    const clock = { time: ZERO };
     const seen: Seen[] = [];
     const warnings: string[] = [];
     const proxy = await UdpProxy.open(
@@ -66,8 +81,10 @@ export class Stand {
         listen: loopback(),
         to: server.localAddress,
         link: {},
-        observe: (time, direction, kind, index, bytes) =>
-          seen.push({ time, direction: direction.name, kind, index, bytes: bytes.slice() }),
+        observe: (time, direction, kind, index, bytes, addresses) => {
+          const [from, to] = [formatAddress(addresses), formatAddress(addresses, ADDRESS_BYTES)];
+          seen.push({ time, direction: direction.name, kind, index, bytes: bytes.slice(), from, to });
+        },
         warn: (text) => warnings.push(text),
         ...options,
       },
@@ -93,7 +110,7 @@ export class Stand {
 
   /** Moves the clock to world time `time`, where it is not there yet. */
   async at(time: Micros): Promise<void> {
-    this.#clock.time = Math.max(this.#clock.time, 1_000_000 + time);
+    this.#clock.time = Math.max(this.#clock.time, ZERO + time);
     this.proxy.turn(0);
     await this.pass(() => this.proxy.sockets.opening === 0);
   }
@@ -130,6 +147,22 @@ export class Stand {
     const way = (way: number): number => this.proxy.clients.totals(way).sent;
     return way(0) + way(1) + refused + crowded + strangers + truncated;
   }
+}
+
+/** Sockets whose kernel says what the test says, on the test's clock. */
+function stamped(openUdp: Sys['openUdp'], stamps: Micros[]): Sys['openUdp'] {
+  return async (local, options) => {
+    const socket = await openUdp(local, { ...options, columns: { ...options?.columns, receivedAt: true } });
+    const receive = socket.receive.bind(socket);
+    socket.receive = () => {
+      const count = receive();
+      for (let slot = 0; slot < count; slot++) {
+        socket.rx.receivedAt![slot] = ZERO + (stamps.length > 1 ? stamps.shift()! : stamps[0]!);
+      }
+      return count;
+    };
+    return socket;
+  };
 }
 
 function loopback(): Uint8Array {

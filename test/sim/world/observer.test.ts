@@ -19,6 +19,9 @@ const NONE = {
   corrupted: 0,
   duplicated: 0,
   unheard: 0,
+  refused: 0,
+  crowded: 0,
+  stray: 0,
 };
 
 async function run(observe: (world: World) => void): Promise<World> {
