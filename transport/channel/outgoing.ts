@@ -6,6 +6,9 @@
 
 import type { Micros } from '../../sys/api.ts';
 import type { BlockPool } from '../block-pool.ts';
+import { loadRow, saveRow } from '../rows.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 import { FRAGMENT_BYTES, ID_WINDOW, WINDOW_BEFORE_HELLO } from '../wire/frame-types.ts';
 import { Backlog } from './backlog.ts';
 import { Carried } from './carried.ts';
@@ -263,6 +266,23 @@ export class Outgoing {
     this.copying[c] = 0;
     this.window[c] = WINDOW_BEFORE_HELLO;
     this.windowUsed[c] = 0;
+  }
+
+  /** Writes down how far the channels of a connection have come of which nothing is unsettled. */
+  save(c: number, writer: ByteWriter): void {
+    const { count } = this.channels;
+    saveRow(writer, c, [this.window]);
+    for (let s = c * count; s < (c + 1) * count; s++) saveRow(writer, s, [this.rings.nextId, this.lastTick]);
+  }
+
+  /** Reads what `save` wrote, into a connection that was cleared. */
+  load(c: number, reader: ByteReader): void {
+    const { count } = this.channels;
+    loadRow(reader, c, [this.window]);
+    for (let s = c * count; s < (c + 1) * count; s++) {
+      loadRow(reader, s, [this.rings.nextId, this.lastTick]);
+      this.rings.startAt(s, this.rings.nextId[s]!);
+    }
   }
 
   /** Notes which of the channels that refused have room again: half of what may wait, and a quarter of the memory. */
