@@ -3,15 +3,16 @@
  * bytes. The client notices nothing; no message is lost, and none comes twice.
  *
  * It goes when it is *quiet*: what was sent to the client has arrived or been given up, and nothing that the client has sent is
- * half there or waits behind a hole. Then all that is left of its channels are counters, and there is nothing to carry that a
- * packet could still change. What the client sends meanwhile reaches the other endpoint by way of the first (`Strays`), in
- * order and behind the connection itself.
+ * half there or waits behind a hole. So that this comes about it is paused: what is to be sent waits, and goes along. All else
+ * that is left of its channels are counters, and there is nothing to carry that a packet could still change. What the client
+ * sends meanwhile reaches the other endpoint by way of the first (`Strays`), in order and behind the connection itself.
  *
  * Both ends run the same code: the bytes have no version. Congestion control begins anew, since it learns quickly and its
  * state is only true while packets flow; the round trip and the peer's clock go along.
  */
 
 import type { Micros } from '../sys/api.ts';
+import { disown, isResting, loadWaiting, saveWaiting } from './channel/waiting-messages.ts';
 import type { Connections } from './connections.ts';
 import { loadRow, saveRow } from './rows.ts';
 import type { ByteReader } from './wire/byte-reader.ts';
@@ -22,7 +23,7 @@ export function isQuiet(connections: Connections, c: number): boolean {
   const { outgoing, incoming, flight, control, sessions } = connections;
   return (
     connections.isOpen(c) &&
-    outgoing.unsettled[c] === 0 &&
+    isResting(outgoing, c) &&
     flight.sent.inFlightPackets[c] === 0 &&
     control.isIdle(c) &&
     incoming.isIdle(c) &&
@@ -30,19 +31,39 @@ export function isQuiet(connections: Connections, c: number): boolean {
   );
 }
 
+/** From now on nothing new is sent, so that the connection becomes quiet. */
+export function pause(connections: Connections, c: number): void {
+  connections.outgoing.pause(c, true);
+}
+
+/** It does not go: what has waited may leave. */
+export function unpause(connections: Connections, c: number, now: Micros): void {
+  connections.outgoing.pause(c, false);
+  connections.onPath(c, false, now); // as after a move to the same host: it has a turn
+}
+
 /** Writes a quiet connection down and closes it. */
 export function saveConnection(connections: Connections, c: number, writer: ByteWriter, now: Micros): void {
   saveRow(writer, c, countersOf(connections));
   for (const part of partsOf(connections)) part.save(c, writer);
+  saveWaiting(connections.outgoing, c, writer, now);
+  disown(connections.outgoing, c);
   connections.close(c, now);
 }
 
-/** Reads what `saveConnection` wrote, of a connection with the same channels, which is open from now on. */
-export function loadConnection(connections: Connections, c: number, reader: ByteReader, now: Micros): void {
+/**
+ * Reads what `saveConnection` wrote, of a connection with the same channels, which is open from now on. False: there is no room for
+ * what it has to send, and it is closed.
+ */
+export function loadConnection(connections: Connections, c: number, reader: ByteReader, now: Micros): boolean {
   connections.open(c, now);
   connections.control.hold(c); // hello has been said
   loadRow(reader, c, countersOf(connections));
   for (const part of partsOf(connections)) part.load(c, reader);
+  if (loadWaiting(connections.outgoing, c, reader, now)) return true;
+  disown(connections.outgoing, c);
+  connections.close(c, now);
+  return false;
 }
 
 function countersOf(connections: Connections): Float64Array[] {
@@ -56,6 +77,6 @@ interface Part {
   load(c: number, reader: ByteReader): void;
 }
 
-function partsOf({ sessions, tracker, clock, flight, outgoing, incoming }: Connections): readonly Part[] {
-  return [sessions, tracker, clock, flight.rtt, flight.sent, outgoing, incoming];
+function partsOf({ sessions, tracker, clock, flight, incoming }: Connections): readonly Part[] {
+  return [sessions, tracker, clock, flight.rtt, flight.sent, incoming];
 }

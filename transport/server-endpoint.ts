@@ -12,7 +12,7 @@ import { Connections } from './connections.ts';
 import { type Departure, Departures } from './departures.ts';
 import { DrainingConnections } from './draining.ts';
 import type { DisconnectCode, DisconnectReason, GameEndpoint } from './endpoint.ts';
-import { isQuiet, loadConnection, saveConnection } from './handover.ts';
+import { isQuiet, loadConnection, pause, saveConnection, unpause } from './handover.ts';
 import { NetcodeServer, type NetcodeServerOptions, type NetcodeServerSink } from './netcode/netcode-server.ts';
 import { type TransportOptions, transportSettings } from './transport-options.ts';
 import { ByteReader } from './wire/byte-reader.ts';
@@ -122,14 +122,24 @@ export class ServerEndpoint implements GameEndpoint<ServerSink> {
   }
 
   /**
-   * Waits until a connection can be handed over: nothing that was sent to it, and nothing that came from it, is half there.
+   * Waits until a connection can be handed over: nothing that was sent to it, and nothing that came from it, is half there. What is
+   * sent to it from now on waits, and goes along.
    *
    * @param by how long it may take: a transfer that is under way must end
    * @param isReady asked besides: whether the layer above has come to rest too
    * @param done told in a `drain`; at 'quiet' it calls `handOver`
    */
   depart(connection: number, by: Micros, isReady: () => boolean, done: (departure: Departure) => void): void {
-    this.#departures.start(connection, by, isReady, done);
+    pause(this.connections, connection);
+    this.#departures.start(connection, by, isReady, (departure) => {
+      if (departure === 'late') unpause(this.connections, connection, this.#ascent.now);
+      done(departure);
+    });
+  }
+
+  /** A connection that could have gone stays: what has waited may leave. */
+  stay(connection: number): void {
+    unpause(this.connections, connection, this.#ascent.now);
   }
 
   /** A connection that is quiet, as bytes for `takeOver` of another endpoint. See `NetcodeServer.handOver`. */
@@ -140,6 +150,11 @@ export class ServerEndpoint implements GameEndpoint<ServerSink> {
     saveConnection(this.connections, connection, writer, now);
     if (!writer.ok) throw new Error(`a connection of more than ${HANDOVER_BYTES_MAX} bytes`);
     return writer.written.slice();
+  }
+
+  /** The other endpoint has it: its number is free here. */
+  release(connection: number): void {
+    this.netcode.release(connection);
   }
 
   /**
@@ -153,7 +168,10 @@ export class ServerEndpoint implements GameEndpoint<ServerSink> {
     if (reader.u32() !== this.connections.channels.hash) return -1;
     const connection = this.netcode.takeOver(reader, taken, numbersUsed, now);
     if (connection < 0) return -1;
-    loadConnection(this.connections, connection, reader, now);
+    if (!loadConnection(this.connections, connection, reader, now)) {
+      this.netcode.discard(connection);
+      return -1;
+    }
     if (!reader.ok || reader.remaining > 0) throw new Error('a connection that was handed over by other code');
     return connection;
   }

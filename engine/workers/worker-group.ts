@@ -17,6 +17,7 @@ import { ConfigError } from '../errors.ts';
 import type { Task, TaskBody } from '../executor/task.ts';
 import { sharedContext } from '../open.ts';
 import { SERVER_DEFAULTS } from '../options.ts';
+import { introduce } from './mail.ts';
 import { sumGauges, type WorkerGauges } from './pulse.ts';
 import { SharedSpentTokens } from './shared-spent-tokens.ts';
 import { HANG_MICROS, WATCH_MICROS } from './timing.ts';
@@ -107,6 +108,7 @@ export async function startWorkers(
     membership: {
       asked,
       bound: ports.localAddress,
+      workers,
       spentTokens: SharedSpentTokens.allocate(spentTokensMax),
       sinceUnixSeconds: context.sys.clock.unixSeconds(),
       sys: options.sys,
@@ -128,13 +130,17 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
   constructor(
     context: EngineContext,
     ports: PortGroup,
-    options: Omit<SeatOptions, 'context' | 'onLost' | 'onRunning'>,
+    options: Omit<SeatOptions, 'context' | 'onLost' | 'onRunning' | 'onLinkRequest'>,
   ) {
     super();
     this.#ports = ports;
     const seat: SeatOptions = {
       ...options,
       context,
+      onLinkRequest: (from, to) => {
+        if (from.port === null) return;
+        introduce({ worker: from.number, port: from.port }, { worker: to, port: this.#seats[to]?.port ?? null });
+      },
       onRunning: ({ number }) => void this.emit('running', number),
       onLost: ({ number }, error, told) => {
         if (this.emit('lost', number, error, told)) return;

@@ -269,6 +269,14 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     return this.#ids.idsOf(connection);
   }
 
+  /** Forgets a connection that was just taken over, without a word to its client. */
+  discard(connection: number): void {
+    this.#wheel.cancel(connection);
+    this.#paths.forget(connection);
+    this.#rows.end(connection, { code: 'moved', side: 'local', text: '' });
+    this.#rows.freeConnection(connection);
+  }
+
   /** Frees the number of a connection that was handed over. */
   release(connection: number): void {
     this.#rows.freeConnection(connection);

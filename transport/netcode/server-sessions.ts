@@ -224,7 +224,7 @@ export class ServerSessions {
 
   /**
    * Writes a CONFIRMED connection down for another endpoint. It is a stranger here from now on, and its row stays taken until
-   * `freeConnection` or `load`: nothing may be sealed with its keys meanwhile.
+   * `freeConnection` or `load`.
    */
   save(connection: number, writer: ByteWriter): void {
     const { userData } = this;
@@ -234,6 +234,7 @@ export class ServerSessions {
     const data = userData.holds(connection) ? userData.copyOf(connection) : NO_DATA;
     writer.u16(data.length).bytes(data);
     this.sessions.save(connection, writer);
+    this.sessions.freeKeys(connection);
     this.#removeAddress(connection);
     this.#byClient.remove(this.clientId, connection * CLIENT_ID_BYTES);
     this.state[connection] = ENDING;

@@ -7,10 +7,10 @@
  */
 
 import { ADDRESS_BYTES, type Aead, type DatagramBatch, type Micros } from '../../sys/api.ts';
-import { ACCEPTED, DROP_FORGED, DROP_REPLAYED } from './drop-counters.ts';
 import { loadRow, saveRow } from '../rows.ts';
 import type { ByteReader } from '../wire/byte-reader.ts';
 import type { ByteWriter } from '../wire/byte-writer.ts';
+import { ACCEPTED, DROP_FORGED, DROP_REPLAYED } from './drop-counters.ts';
 import {
   CONNECTION_ID_BYTES,
   KEY_BYTES,

@@ -7,11 +7,11 @@
  */
 
 import { type Micros, NEVER } from '../../sys/api.ts';
-import { ACK_DELAY_UNIT_MICROS, ACK_DELAY_UNKNOWN, ACK_GAPS_MAX, FRAME_ACK } from '../wire/frame-types.ts';
-import { varintBytes, writeVarint } from '../wire/varint.ts';
 import { loadRow, loadSpan, saveRow, saveSpan } from '../rows.ts';
 import type { ByteReader } from '../wire/byte-reader.ts';
 import type { ByteWriter } from '../wire/byte-writer.ts';
+import { ACK_DELAY_UNIT_MICROS, ACK_DELAY_UNKNOWN, ACK_GAPS_MAX, FRAME_ACK } from '../wire/frame-types.ts';
+import { varintBytes, writeVarint } from '../wire/varint.ts';
 import type { SentPackets } from './sent-packets.ts';
 
 /** Numbers that can be told apart: an ack reaches no further down. 256 bytes a connection. */
