@@ -211,7 +211,8 @@ export class Handovers {
     if (this.#strays.isFull) throw new Error('too many clients are away: wait until some have left');
     const copy: unknown = structuredClone(typeof data === 'function' ? data() : data);
     const serial = ++this.#serial;
-    this.#strays.add(serial, link.worker, netcode.addressOf(connection), netcode.idsOf(connection));
+    const clientId = netcode.clientIdOf(connection);
+    this.#strays.add(serial, clientId, link.worker, netcode.addressOf(connection), netcode.idsOf(connection));
     const userData = this.#host.userDataOf(connection);
     const bytes = this.#endpoint.handOver(connection, this.#runtime.now);
     this.#pending.set(serial, { connection, bytes, userData, data: copy, link, resolve, reject });
@@ -261,6 +262,7 @@ export class Handovers {
     if (connection < 0) return;
     this.#watch(link);
     this.#origins.set(connection, { link, serial });
+    this.#strays.removeClient(this.#endpoint.netcode.clientIdOf(connection));
     this.#host.arrived(connection, { worker: link.worker, data }, userData);
   }
 

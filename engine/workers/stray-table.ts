@@ -11,9 +11,9 @@ import { KeyedTable } from '../../transport/keyed-table.ts';
 import { CONNECTION_ID_BYTES, PACKET_PATH } from '../../transport/netcode/packets.ts';
 import type { Strays } from '../../transport/netcode/server-options.ts';
 
-/** Clients that may be away at once; beyond, nobody is handed over. With eight ids each a table holds them. */
-export const AWAY_MAX = 8192;
-const IDS_MAX = 8;
+/** Clients that may be away at once; beyond, nobody is handed over. With twelve ids each a table holds them. */
+export const AWAY_MAX = 5_400;
+const IDS_MAX = 12;
 /** Bytes on their way to one worker that it has not read. */
 export const STRAY_BYTES_MAX: number = 1 << 20;
 const BUFFER_BYTES: number = 1 << 16;
@@ -21,6 +21,7 @@ const BUFFER_BYTES: number = 1 << 16;
 const HEADER_BYTES: number = 2 + ADDRESS_BYTES;
 
 interface Away {
+  readonly clientId: bigint;
   readonly worker: number;
   readonly address: Uint8Array;
   readonly ids: readonly Uint8Array[];
@@ -38,6 +39,7 @@ export class StrayTable implements Strays {
   readonly #byAddress: KeyedTable;
   readonly #byId: KeyedTable;
   readonly #away: Map<number, Away> = new Map();
+  readonly #serials: Map<bigint, number> = new Map();
   readonly #bundles: Map<number, Bundle> = new Map();
 
   constructor(rng: Rng) {
@@ -49,9 +51,14 @@ export class StrayTable implements Strays {
     return this.#away.size >= AWAY_MAX;
   }
 
-  /** From now on datagrams from `address` or under one of `ids` are for `worker`. `serial` names this; it is below 2^31. */
-  add(serial: number, worker: number, address: Uint8Array, ids: readonly Uint8Array[]): void {
-    this.#away.set(serial, { worker, address, ids });
+  /**
+   * From now on datagrams from `address` or under one of `ids` are for `worker`. `serial` names this; it is below 2^31. Where the
+   * client was sent before counts no more: each worker knows where it last sent a client, so that nothing goes in circles.
+   */
+  add(serial: number, clientId: bigint, worker: number, address: Uint8Array, ids: readonly Uint8Array[]): void {
+    this.removeClient(clientId);
+    this.#away.set(serial, { clientId, worker, address, ids });
+    this.#serials.set(clientId, serial);
     this.#byAddress.set(address, 0, serial);
     for (const id of ids) this.#byId.set(id, 0, serial);
   }
@@ -61,9 +68,16 @@ export class StrayTable implements Strays {
     const away = this.#away.get(serial);
     if (away === undefined) return;
     this.#away.delete(serial);
+    if (this.#serials.get(away.clientId) === serial) this.#serials.delete(away.clientId);
     // What has passed on to a later client of the same address stays.
     if (this.#byAddress.find(away.address, 0) === serial) this.#byAddress.remove(away.address, 0);
     for (const id of away.ids) if (this.#byId.find(id, 0) === serial) this.#byId.remove(id, 0);
+  }
+
+  /** The client is here again. */
+  removeClient(clientId: bigint): void {
+    const serial = this.#serials.get(clientId);
+    if (serial !== undefined) this.remove(serial);
   }
 
   /** The worker has ended. */

@@ -123,13 +123,16 @@ export class ClientPath {
 
   /**
    * The server challenges us under the id at `bytes[at ..]`, which waits to be used: another of its workers has the session now, and
-   * this id leads there. Begins an attempt under it. False when it is no such id, or an attempt runs.
+   * this id leads there. Begins an attempt under it, in place of one that an
+   * alarm began. False when it is no such id, or we move.
    */
   isInvited(bytes: Uint8Array, at: number, kind: number, isNewest: boolean, now: Micros): boolean {
-    if (kind !== PATH_CHALLENGE || !isNewest || this.attempting) return false;
+    if (kind !== PATH_CHALLENGE || !isNewest || (this.attempting && this.#cause === CAUSE_MOVED)) return false;
     for (let i = 0; i < this.stored; i++) {
       if (!sameId(this.#ids, i * CONNECTION_ID_BYTES, bytes, at)) continue;
+      const before = this.attempting ? this.#attempt.slice() : null;
       this.#takeOut(i);
+      if (before !== null) this.#keep(before, 1);
       this.#start(CAUSE_MOVED, now);
       return true;
     }

@@ -7,13 +7,14 @@
  * and spares that the client has been given. An id is used up only by moving to it. The first byte lets whoever stands
  * before several workers pass a packet on without a table.
  *
- * A connection that another worker has handed over brings those that it has from there, four at most, which go on meaning it:
- * they are *inherited*, in a second half of the columns that is there once any came.
+ * A connection that another worker has handed over brings those that it has from there, eight at most, which go on meaning it:
+ * they are *inherited*, in a second part of the columns that is there once any came. Eight are all that its client may still
+ * use: the one in use, the one of an attempt to move, and those that it keeps.
  */
 
 import type { Rng } from '../../sys/api.ts';
 import { grown } from '../block-pool.ts';
-import { KeyedTable } from '../keyed-table.ts';
+import { KeyedTable, TABLE_ENTRIES_MAX } from '../keyed-table.ts';
 import type { ByteReader } from '../wire/byte-reader.ts';
 import type { ByteWriter } from '../wire/byte-writer.ts';
 import { CONNECTION_ID_BYTES } from './packets.ts';
@@ -21,6 +22,9 @@ import { CONNECTION_ID_BYTES } from './packets.ts';
 /** Ids of one connection; a power of two, and with 16,384 connections as many as a table holds. */
 const IDS_A_CONNECTION = 4;
 const IDS_SHIFT = 2;
+/** Inherited ids of one connection. */
+const INHERITED_SHIFT = 3;
+const INHERITED_MAX: number = 1 << INHERITED_SHIFT;
 /** Ids that a connection can have besides the one in use. */
 export const IDS_OUTSTANDING_MAX: number = IDS_A_CONNECTION - 1;
 /** Two ids in use at once come up by chance once in 2^40 draws; a source of chance that fails often is broken. */
@@ -34,8 +38,8 @@ const FORMER = 3;
 
 export class ConnectionIds {
   /**
-   * The ids themselves, CONNECTION_ID_BYTES for each entry. An entry is `connection * 4 + 0 .. 3`, and as much more than
-   * `connections * 4` for an inherited one. Replaced when the first is inherited: read it from here each time.
+   * The ids themselves, CONNECTION_ID_BYTES for each entry. An entry is `connection * 4 + 0 .. 3`, and for an inherited one
+   * `connections * 4 + connection * 8 + 0 .. 7`. Replaced when the first is inherited: read it from here each time.
    */
   bytes: Uint8Array;
   readonly #entries: number;
@@ -58,7 +62,7 @@ export class ConnectionIds {
 
   /** The connection of an entry. */
   connectionOf(entry: number): number {
-    return (entry < this.#entries ? entry : entry - this.#entries) >> IDS_SHIFT;
+    return this.isInherited(entry) ? (entry - this.#entries) >> INHERITED_SHIFT : entry >> IDS_SHIFT;
   }
 
   /** The entry of the id at `bytes[at ..]`, or -1. */
@@ -74,12 +78,7 @@ export class ConnectionIds {
 
   /** A spare of ours that the connection has, or -1. */
   spareOf(connection: number): number {
-    return this.#entryFrom(connection << IDS_SHIFT, SPARE);
-  }
-
-  /** Whether the connection moves under ids of ours. */
-  hasMoved(connection: number): boolean {
-    return this.#entryFrom(connection << IDS_SHIFT, IN_USE) >= 0;
+    return this.#entryFrom(connection << IDS_SHIFT, IDS_A_CONNECTION, SPARE);
   }
 
   /** How many more ids a connection could be given: 0 .. IDS_OUTSTANDING_MAX. */
@@ -95,7 +94,7 @@ export class ConnectionIds {
   /** Makes a new id for a connection and writes it at `into[at ..]`. False when it has as many as it may. */
   issue(connection: number, into: Uint8Array, at: number): boolean {
     if (this.wanted(connection) === 0) return false;
-    const entry = this.#entryFrom(connection << IDS_SHIFT, FREE);
+    const entry = this.#entryFrom(connection << IDS_SHIFT, IDS_A_CONNECTION, FREE);
     const start = entry * CONNECTION_ID_BYTES;
     const id = this.bytes.subarray(start, start + CONNECTION_ID_BYTES);
     let draws = 0;
@@ -140,9 +139,12 @@ export class ConnectionIds {
     });
   }
 
-  /** Writes down those that the client may still use, the newest four, for another worker. */
+  /** Writes down those that the client may still use, for another worker: those in use, ours, the latest inherited ones. */
   save(connection: number, writer: ByteWriter): void {
-    const entries = this.#entriesOf(connection).slice(0, IDS_A_CONNECTION);
+    const all = this.#entriesOf(connection);
+    const used = all.filter((entry) => this.#state[entry] !== SPARE);
+    const spare = all.filter((entry) => this.#state[entry] === SPARE);
+    const entries = [...used, ...spare].slice(0, INHERITED_MAX);
     writer.u8(entries.length);
     for (const entry of entries) {
       const at = entry * CONNECTION_ID_BYTES;
@@ -155,7 +157,7 @@ export class ConnectionIds {
     const count = reader.u8();
     this.#inherited ??= this.#inherit();
     for (let i = 0; i < count; i++) {
-      const entry = this.#entries + (connection << IDS_SHIFT) + i;
+      const entry = this.#inheritedFrom(connection) + i;
       this.#state[entry] = reader.u8();
       this.bytes.set(reader.bytes(CONNECTION_ID_BYTES), entry * CONNECTION_ID_BYTES);
       this.#inherited.set(this.bytes, entry * CONNECTION_ID_BYTES, entry);
@@ -164,29 +166,37 @@ export class ConnectionIds {
 
   /** Makes room for inherited ids. */
   #inherit(): KeyedTable {
-    this.bytes = grown(this.bytes, new Uint8Array(this.bytes.length * 2));
-    this.#state = grown(this.#state, new Uint8Array(this.#state.length * 2));
-    return new KeyedTable(CONNECTION_ID_BYTES, this.#entries, this.#rng);
+    const inherited = (this.#entries >> IDS_SHIFT) << INHERITED_SHIFT;
+    const entries = this.#entries + inherited;
+    this.bytes = grown(this.bytes, new Uint8Array(entries * CONNECTION_ID_BYTES));
+    this.#state = grown(this.#state, new Uint8Array(entries));
+    return new KeyedTable(CONNECTION_ID_BYTES, Math.min(inherited, TABLE_ENTRIES_MAX), this.#rng);
   }
 
   /** The entries of a connection that are not FREE, its own first. */
   #entriesOf(connection: number): number[] {
-    const first = connection << IDS_SHIFT;
-    const starts = this.#inherited === null ? [first] : [first, first + this.#entries];
-    return starts
-      .flatMap((start) => Array.from({ length: IDS_A_CONNECTION }, (_, i) => start + i))
-      .filter((entry) => this.#state[entry] !== FREE);
+    const entries: number[] = [];
+    const collect = (start: number, count: number): void => {
+      for (let entry = start; entry < start + count; entry++) if (this.#state[entry] !== FREE) entries.push(entry);
+    };
+    collect(connection << IDS_SHIFT, IDS_A_CONNECTION);
+    if (this.#inherited !== null) collect(this.#inheritedFrom(connection), INHERITED_MAX);
+    return entries;
   }
 
   /** The first entry of a connection in `state`, or -1. */
   #entryIn(connection: number, state: number): number {
-    const own = this.#entryFrom(connection << IDS_SHIFT, state);
+    const own = this.#entryFrom(connection << IDS_SHIFT, IDS_A_CONNECTION, state);
     if (own >= 0 || this.#inherited === null) return own;
-    return this.#entryFrom(this.#entries + (connection << IDS_SHIFT), state);
+    return this.#entryFrom(this.#inheritedFrom(connection), INHERITED_MAX, state);
   }
 
-  #entryFrom(start: number, state: number): number {
-    for (let entry = start; entry < start + IDS_A_CONNECTION; entry++) {
+  #inheritedFrom(connection: number): number {
+    return this.#entries + (connection << INHERITED_SHIFT);
+  }
+
+  #entryFrom(start: number, count: number, state: number): number {
+    for (let entry = start; entry < start + count; entry++) {
       if (this.#state[entry] === state) return entry;
     }
     return -1;

@@ -144,8 +144,8 @@ export class ServerPaths {
     const isHome = sameAddress(sessions.address, connection * ADDRESS_BYTES, batch.address, slot * ADDRESS_BYTES);
     const at = slot * this.#aead.plaintextStrideBytes;
     const leadsAway = this.#isAway[connection] === 1 && this.#ids.isInherited(entry);
-    if (isHome && leadsAway) this.invite(batch, slot, connection);
     if (header.type === PACKET_PAYLOAD_WITH_ID) {
+      if (isHome && leadsAway) this.invite(batch, slot, connection);
       this.#events.pushPayload(connection, at, header.dataBytes, header.sequenceLow, header.sequenceHigh);
       const answerable = isNewest && batch.length[slot]! >= PATH_ANSWER_BYTES_MAX;
       if (!isHome && answerable) this.#ask(batch, slot, entry);
