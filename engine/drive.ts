@@ -16,7 +16,7 @@
  * pressing, the loop wakes as with `arrival`: sixty round trips a second would be too few.
  */
 
-import type { Clock, DatagramSocket, Micros } from '../sys/api.ts';
+import type { Clock, DatagramBatch, DatagramSocket, Micros } from '../sys/api.ts';
 import { NEVER, READABLE, WRITABLE } from '../sys/api.ts';
 import type { GameEndpoint } from '../transport/endpoint.ts';
 import type { Registration } from './executor/reactor.ts';
@@ -113,6 +113,19 @@ export class Drive<Sink> {
   /** In a turn: as it looked at the clock last, for a look costs more than a short message. Else now. */
   get now(): Micros {
     return this.#inTurn ? this.#turnNow! : this.#clock.now();
+  }
+
+  /** Datagrams that came another way than by the socket: taken as if it had received them now. Not in a turn. */
+  receive(batch: DatagramBatch): void {
+    this.#inTurn = true;
+    try {
+      const now = this.#readClock();
+      this.#endpoint.receive(batch, now, this.#clock.unixSeconds());
+      this.#endpoint.drain(this.#sink, now);
+    } finally {
+      this.#inTurn = false;
+    }
+    this.flush();
   }
 
   /** Something was queued from outside a turn: send it now rather than at the next wake-up (arrival policy only). */

@@ -22,6 +22,7 @@ import {
 import { publicAddresses, serverKeys } from './server-identity.ts';
 import { TickClock } from './tick-clock.ts';
 import type { Member } from './workers/member.ts';
+import { StrayTable } from './workers/stray-table.ts';
 
 /** Datagrams of one receive and of one flush: 256 and 64 cost the same a datagram; a server has the memory. */
 const BATCH_SLOTS = 64;
@@ -35,6 +36,7 @@ export interface ServerParts {
   readonly ticks: TickClock;
   /** Null: the server is no worker's of a group. */
   readonly member: Member | null;
+  readonly strays: StrayTable | null;
 }
 
 /** Checks the options, binds the socket. Rejects with ConfigError or SysError. */
@@ -71,6 +73,7 @@ export async function openServer<C extends Channels>(
   const { clock, rng } = context.sys;
   const given = spentTokenStore(options);
   const spentTokens = member === null ? given : member.spentTokens(given);
+  const strays = member === null ? null : new StrayTable(rng);
   const endpoint = new ServerEndpoint(
     {
       ...transport,
@@ -84,7 +87,11 @@ export async function openServer<C extends Channels>(
       ...(spentTokens === undefined ? {} : { spentTokens }),
       ...(member === null
         ? {}
-        : { workerNumber: member.number, ledger: member.openLedger(sessionRows({ maxClients }), maxClients) }),
+        : {
+            workerNumber: member.place.number,
+            ledger: member.openLedger(sessionRows({ maxClients }), maxClients),
+            strays: strays!,
+          }),
     },
     context.sys.openAead(socket.rx.slots, SLOT_BYTES),
     rng,
@@ -92,5 +99,6 @@ export async function openServer<C extends Channels>(
     clock.unixSeconds(),
     socket.tx,
   );
-  return { channels, socket, endpoint, maxClients, ticks: new TickClock(tickRateHz, clock.now()), member };
+  const ticks = new TickClock(tickRateHz, clock.now());
+  return { channels, socket, endpoint, maxClients, ticks, member, strays };
 }

@@ -28,6 +28,15 @@ export interface PeerOwner {
   /** Gives the peer its user data to keep. Once, while it is there. */
   takeUserData(peerId: number): Uint8Array;
   endPeer(peerId: number, code: DisconnectCode, closing: Closing): void;
+  handPeer(peerId: number, worker: number, data: unknown): Promise<void>;
+}
+
+/** From where a peer has come that another worker of the group had before (`handTo`). */
+export interface HandedOver {
+  /** The number of that worker. */
+  readonly worker: number;
+  /** What its game gave the peer to take along. */
+  readonly data: unknown;
 }
 
 export interface PeerEvents<C extends Channels> {
@@ -48,6 +57,9 @@ export class Peer<C extends Channels> extends EventEmitter<PeerEvents<C>> {
   #connected = false;
   /** Closed by us, and waiting for what was sent to arrive. */
   #closing = false;
+  /** About to go to another worker. */
+  #leaving = false;
+  #handedOver: HandedOver | null = null;
 
   /** @internal */
   constructor(id: number, clientId: bigint, address: Uint8Array, owner: PeerOwner) {
@@ -125,6 +137,35 @@ export class Peer<C extends Channels> extends EventEmitter<PeerEvents<C>> {
     if (this.#connected) this.#end('closed', closingOf(how));
   }
 
+  /**
+   * Gives the client to another worker of the group (`startWorkers`), whose server tells `connect` with a peer that has `handedOver`.
+   * The client notices nothing: it stays connected, no message is lost or comes twice, its address and user data are the same.
+   *
+   * It goes as soon as nothing is half there, after a round trip or two. Until then what it sends is told here, and what is sent to it
+   * waits and goes along; then `disconnect` is told here, with the code `moved`.
+   *
+   * Resolves when the other worker has it. Rejects with ConfigError (no such worker, no group), or with Error when a transfer or a
+   * question was under way for ten seconds, and the peer stays. When the other worker has no room or ends, it comes back by a `connect`
+   * of its own, as if that worker had handed it over.
+   *
+   * @param data for the game there: anything that `structuredClone` copies, or a function that is asked for it as the peer goes, so
+   *   that it knows of the last message
+   */
+  async handTo(worker: number, data?: unknown): Promise<void> {
+    if (!this.isOpen || this.#leaving) throw new Error('the peer is not connected, or is leaving');
+    this.#leaving = true;
+    try {
+      await this.#owner.handPeer(this.id, worker, data);
+    } finally {
+      this.#leaving = false;
+    }
+  }
+
+  /** Null: it has come by itself. */
+  get handedOver(): HandedOver | null {
+    return this.#handedOver;
+  }
+
   #end(code: DisconnectCode, closing: Closing): void {
     this.#closing = true;
     this.#owner.endPeer(this.id, code, closing);
@@ -138,6 +179,12 @@ export class Peer<C extends Channels> extends EventEmitter<PeerEvents<C>> {
   /** @internal */
   begin(): void {
     this.#connected = true;
+  }
+
+  /** @internal Before `begin`: it comes from another worker, whose game may have its user data already. */
+  arrive(handedOver: HandedOver, userData: Uint8Array): void {
+    this.#handedOver = handedOver;
+    this.#userData = userData;
   }
 
   /** @internal The last moment at which the transport has its user data. */

@@ -105,6 +105,15 @@ export class Requests {
     reader.release();
   }
 
+  /** Whether no question of a connection, or to it, is open. */
+  isIdle(c: number): boolean {
+    for (let id = 0; id < this.#parts.channels.set.count; id++) {
+      const stream = this.#streamOf(c, id);
+      if (this.#asking.of(stream) > 0 || this.#answering.of(stream) > 0) return false;
+    }
+    return true;
+  }
+
   /** The connection is over: its questions have no answer, and what is still being worked on for it is not sent. */
   end(c: number, reason: DisconnectReason): void {
     for (const request of this.#open.values()) {

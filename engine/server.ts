@@ -35,6 +35,7 @@ import { Peers } from './peers.ts';
 import { Requests } from './requests.ts';
 import type { TickClock } from './tick-clock.ts';
 import { wayOf } from './way.ts';
+import type { Handovers, WorkerPlace } from './workers/handovers.ts';
 
 /**
  * The arguments of a server's `message`, one tuple a channel: test `channel` and the type of `message` is known. The tag is the
@@ -89,6 +90,10 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
   readonly #requests: Requests;
   readonly #owner: PeerOwner;
   readonly #events: EventEmitter;
+  /** Null: the server is no worker's of a group. */
+  readonly #handovers: Handovers | null;
+  /** Which worker of a group serves here, of how many; null: the server is alone. Where its peers may go: `Peer.handTo`. */
+  readonly worker: WorkerPlace | null;
   #closing: Promise<void> | null = null;
 
   /** Binds the socket and starts to serve. Rejects with ConfigError (which option) or SysError (port in use, no right). */
@@ -146,9 +151,26 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
         return userData;
       },
       endPeer: (id, code, closing) => this.#endPeer(id, code, closing),
+      handPeer: (id, worker, data) => this.#handPeer(id, worker, data),
     };
     this.#task = context.runtime.spawn(this.#drive.run(), 'server');
+    this.worker = parts.member?.place ?? null;
     parts.member?.serve(this);
+    this.#handovers =
+      parts.member?.openHandovers(endpoint, parts.strays!, context.runtime, {
+        isReady: (id) => this.#requests.isIdle(id),
+        userDataOf: (id) => this.#peers.at(id)!.userData,
+        arrived: (id, handedOver, userData) => {
+          const { netcode } = endpoint;
+          const peer = new Peer<C>(id, netcode.clientIdOf(id), netcode.addressOf(id), this.#owner);
+          peer.arrive(handedOver, userData);
+          this.#peers.add(peer);
+          this.#events.emit('connect', this.#peers.begin(id));
+          this.#drive.flush();
+        },
+        left: (id, worker) => this.#disconnect(id, { code: 'moved', side: 'local', text: `to worker ${worker}` }),
+        receive: (batch) => this.#drive.receive(batch),
+      }) ?? null;
   }
 
   /** The bound UDP port. */
@@ -231,6 +253,7 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
   }
 
   async #close(closing: Closing): Promise<void> {
+    this.#handovers?.close();
     this.#peers.forEach((peer) => {
       if (peer.connected) this.#endPeer(peer.id, 'shutdown', closing);
       else this.#endpoint.disconnect(peer.id, 'shutdown', closing.text, this.#drive.now);
@@ -244,6 +267,15 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
     if (drainMicros > 0) this.#endpoint.disconnectSettled(id, code, text, now + drainMicros);
     else this.#endpoint.disconnect(id, code, text, now);
     this.#drive.poke();
+  }
+
+  async #handPeer(id: number, worker: number, data: unknown): Promise<void> {
+    if (this.#handovers === null) {
+      throw new ConfigError('worker', 'this server is alone: only those of `startWorkers` hand peers to each other');
+    }
+    const peer = this.#peers.at(id);
+    const isThere = (): boolean => peer?.connected === true && this.#peers.at(id) === peer;
+    await this.#handovers.hand(id, isThere, worker, data);
   }
 
   /** What the endpoint tells, as events. */
@@ -342,6 +374,7 @@ export class Server<C extends Channels> extends MessageEmitter<ServerEvents<C>, 
     const peer = this.#peers.end(connection);
     if (peer === undefined) return; // refused, or gone before it was let in: the game never saw it connect
     this.#requests.end(connection, reason);
+    this.#handovers?.ended(connection);
     this.#events.emit('disconnect', peer, reason);
   }
 }

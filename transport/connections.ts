@@ -87,8 +87,8 @@ export class Connections implements FrameTaker {
   readonly arrivals: Arrivals | undefined;
   readonly #session: Session;
   readonly #rng: Rng;
-  readonly #sessions: PeerSessions;
-  readonly #control: ControlFrames;
+  readonly sessions: PeerSessions;
+  readonly control: ControlFrames;
   readonly #timers: ConnectionTimers;
   readonly #ready: ReadyRing;
   readonly #isOpen: Uint8Array;
@@ -108,11 +108,11 @@ export class Connections implements FrameTaker {
     this.receivePool = new BlockPool(options.receiveMemoryBytesMax);
     this.incoming = new Incoming({ connections, channels, windowBytes, pool: this.receivePool });
     this.tracker = new AckTracker(connections, session.receivedNumber);
-    this.#sessions = new PeerSessions(connections, rng);
-    this.#control = new ControlFrames(connections, channels.hash, windowBytes, this.#sessions.own);
-    this.flight = new Flight(connections, this.outgoing, this.#control, this.tracker);
+    this.sessions = new PeerSessions(connections, rng);
+    this.control = new ControlFrames(connections, channels.hash, windowBytes, this.sessions.own);
+    this.flight = new Flight(connections, this.outgoing, this.control, this.tracker);
     this.clock = new PeerClock(connections, this.flight.rtt);
-    this.builder = new PacketBuilder(connections, this.outgoing, this.#control, this.tracker, this.clock);
+    this.builder = new PacketBuilder(connections, this.outgoing, this.control, this.tracker, this.clock);
     this.frames = new FrameReader(this.incoming, this.clock, channels.hash, this);
     this.arrivals = session.arrivals;
     this.builder.counts = this.frames.counts = options.frameStats ? new FrameCounts(connections) : null;
@@ -132,11 +132,11 @@ export class Connections implements FrameTaker {
   open(c: number, now: Micros): void {
     if (this.#isOpen[c] === 1) this.close(c, now);
     this.#isOpen[c] = 1;
-    this.#sessions.open(c);
+    this.sessions.open(c);
     this.tracker.reset(c);
     this.clock.reset(c);
     this.flight.open(c, now);
-    this.#control.open(c);
+    this.control.open(c);
     this.incoming.open(c);
     this.packetsSent[c] = 0;
     this.payloadBytesSent[c] = 0;
@@ -165,9 +165,9 @@ export class Connections implements FrameTaker {
    */
   onResume(c: number, now: Micros): void {
     if (this.#isOpen[c] === 0) return;
-    this.#sessions.resume(c, this.packetsReceived[c]! > 0);
+    this.sessions.resume(c, this.packetsReceived[c]! > 0);
     this.#restart(c, now);
-    this.#control.open(c);
+    this.control.open(c);
   }
 
   /**
@@ -175,9 +175,9 @@ export class Connections implements FrameTaker {
    * False when there is nothing to go on with: then `open`.
    */
   rejoin(c: number, now: Micros): boolean {
-    if (this.#isOpen[c] === 0 || !this.#sessions.rejoin(c)) return false;
+    if (this.#isOpen[c] === 0 || !this.sessions.rejoin(c)) return false;
     this.#restart(c, now);
-    this.#control.hold(c);
+    this.control.hold(c);
     return true;
   }
 
@@ -306,7 +306,7 @@ export class Connections implements FrameTaker {
 
   /** FrameTaker: the peer says which state it has, and what it holds for us. */
   onHello(c: number, session: number, windowBytes: number): number {
-    const answer = this.#sessions.take(c, session);
+    const answer = this.sessions.take(c, session);
     if (answer === SESSION_FORGOTTEN) {
       this.frames.violationText = TEXT_FORGOTTEN;
       return VIOLATION;
@@ -320,7 +320,7 @@ export class Connections implements FrameTaker {
 
   /** FrameTaker: whether messages must wait. */
   awaitsHello(c: number): boolean {
-    return this.#sessions.awaitsHello(c);
+    return this.sessions.awaitsHello(c);
   }
 
   /** The server has spoken; now we do. When its connection is a new one so is ours, but for the packets since it took us in. */
@@ -329,7 +329,7 @@ export class Connections implements FrameTaker {
       this.outgoing.clear(c); // no packet on its way carries messages
       this.incoming.open(c);
     }
-    this.#control.sayHello(c);
+    this.control.sayHello(c);
     this.#sink?.rejoined?.(c, anew);
   }
 
@@ -365,9 +365,9 @@ export class Connections implements FrameTaker {
     const { outgoing, tracker, flight } = this;
     let reasons = tracker.dueAt[c]! <= now ? FOR_ACK : 0;
     if (this.awaitsHello(c)) {
-      if (this.#probes[c]! > 0) this.#control.repeatHello(c);
+      if (this.#probes[c]! > 0) this.control.repeatHello(c);
       this.#probes[c] = 0;
-      return this.#control.isDue(c) ? reasons | FOR_CONTROL : reasons;
+      return this.control.isDue(c) ? reasons | FOR_CONTROL : reasons;
     }
     const bulk = flight.maySendBulk(c, outgoing.lanes.isBulkReady(c), now);
     if (!flight.sent.canSend(c)) return reasons; // too many numbers without an ack: nothing new
@@ -376,13 +376,13 @@ export class Connections implements FrameTaker {
     if (this.#probes[c]! > 0) reasons |= FOR_PROBE;
     if (outgoing.copying[c]! > 0 && this.#timers.copyAt[c]! <= now) reasons |= FOR_COPIES;
     if (this.#session.idsWanted(c) > 0) this.#offerId(c);
-    if (this.#control.isDue(c)) reasons |= FOR_CONTROL;
+    if (this.control.isDue(c)) reasons |= FOR_CONTROL;
     return reasons;
   }
 
   #offerId(c: number): void {
-    if (!this.#control.canOfferIds(c)) return;
-    if (this.#session.issueId(c, this.#control.idBytes, this.#control.idOffset(c))) this.#control.offerId(c);
+    if (!this.control.canOfferIds(c)) return;
+    if (this.#session.issueId(c, this.control.idBytes, this.control.idOffset(c))) this.control.offerId(c);
   }
 
   #skipNumber(c: number): void {

@@ -67,6 +67,11 @@ export class ControlFrames {
     if (this.#hello[c] === IN_FLIGHT) this.#hello[c] = DUE;
   }
 
+  /** Whether everything that had to be said has arrived. */
+  isIdle(c: number): boolean {
+    return this.#hello[c] === NOTHING && this.#ids[c] === NOTHING;
+  }
+
   /** Whether something has to be said now. */
   isDue(c: number): boolean {
     return this.#hello[c] === DUE || this.#ids[c] === DUE;

@@ -42,6 +42,8 @@ export type DisconnectCode =
   | 'closed'
   /** The server's game threw the client out (`kick`). */
   | 'kicked'
+  /** The server's game has given the client to another of its workers (`Peer.handTo`). The client itself is not told. */
+  | 'moved'
   /** Nothing arrived for the connection's timeout. */
   | 'timeout'
   /** The server refused: full, or the game's `admit` said no. */

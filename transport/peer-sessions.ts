@@ -8,6 +8,9 @@
  */
 
 import type { Rng } from '../sys/api.ts';
+import { loadRow, saveRow } from './rows.ts';
+import type { ByteReader } from './wire/byte-reader.ts';
+import type { ByteWriter } from './wire/byte-writer.ts';
 
 /** What the peer's hello must say: anything, but never two different things. */
 const OPEN = 0;
@@ -44,6 +47,14 @@ export class PeerSessions {
     this.own[c] = this.#rng.u32() || 1;
     this.#peer[c] = 0;
     this.#awaits[c] = OPEN;
+  }
+
+  save(c: number, writer: ByteWriter): void {
+    saveRow(writer, c, [this.own, this.#peer]);
+  }
+
+  load(c: number, reader: ByteReader): void {
+    loadRow(reader, c, [this.own, this.#peer]);
   }
 
   /** The peer has come back. `heard`: anything ever came from it; else nothing depends on what it remembers. */

@@ -9,10 +9,14 @@ import type { Aead, DatagramBatch, Micros, Rng } from '../sys/api.ts';
 import type { MessageSink } from './channel/incoming.ts';
 import type { OutgoingSink } from './channel/outgoing-events.ts';
 import { Connections } from './connections.ts';
+import { type Departure, Departures } from './departures.ts';
 import { DrainingConnections } from './draining.ts';
 import type { DisconnectCode, DisconnectReason, GameEndpoint } from './endpoint.ts';
+import { isQuiet, loadConnection, pause, saveConnection, unpause } from './handover.ts';
 import { NetcodeServer, type NetcodeServerOptions, type NetcodeServerSink } from './netcode/netcode-server.ts';
 import { type TransportOptions, transportSettings } from './transport-options.ts';
+import { ByteReader } from './wire/byte-reader.ts';
+import { ByteWriter } from './wire/byte-writer.ts';
 
 /** What a server's endpoint tells. Connections are numbers, 0 .. maxClients - 1, used again after `disconnect`. */
 export interface ServerSink extends MessageSink, OutgoingSink {
@@ -31,6 +35,10 @@ export type ServerEndpointOptions = NetcodeServerOptions & TransportOptions;
 const SPARE_BYTES_PER_CONNECTION = 16_384;
 const SPARE_BYTES_MIN = 1 << 20;
 
+/** A connection as bytes: some KiB, and 8 bytes for each key of latest state that its client has written. */
+const HANDOVER_BYTES = 4096;
+const HANDOVER_BYTES_MAX = 1 << 24;
+
 /** Spare bytes that the transmit batch of a server's endpoint needs: messages wait there before they wait elsewhere. */
 export function serverSpareBytes(maxClients: number): number {
   return Math.max(SPARE_BYTES_MIN, maxClients * SPARE_BYTES_PER_CONNECTION);
@@ -40,6 +48,7 @@ export class ServerEndpoint implements GameEndpoint<ServerSink> {
   readonly netcode: NetcodeServer;
   readonly connections: Connections;
   readonly #draining: DrainingConnections = new DrainingConnections();
+  readonly #departures: Departures = new Departures();
   readonly #ascent: Ascent;
 
   /** @param tx the batch that `transmit` will be given, with `serverSpareBytes` behind its slots */
@@ -54,7 +63,7 @@ export class ServerEndpoint implements GameEndpoint<ServerSink> {
     this.netcode = new NetcodeServer(options, aead, rng, now, unixSeconds);
     const settings = transportSettings(options);
     this.connections = new Connections({ ...settings, connections: options.maxClients }, this.netcode, rng, tx);
-    this.#ascent = new Ascent(this.connections, this.netcode);
+    this.#ascent = new Ascent(this.connections, this.netcode, this.#departures);
     this.#ascent.now = now;
   }
 
@@ -67,6 +76,7 @@ export class ServerEndpoint implements GameEndpoint<ServerSink> {
     this.#ascent.sink = sink;
     this.netcode.drain(this.#ascent, now);
     this.connections.drain(sink, now);
+    this.#departures.check(now, (c) => this.netcode.isConfirmed(c) && isQuiet(this.connections, c));
   }
 
   advance(now: Micros): void {
@@ -88,11 +98,16 @@ export class ServerEndpoint implements GameEndpoint<ServerSink> {
   }
 
   deadline(): Micros {
-    return Math.min(this.connections.deadline(), this.netcode.deadline(), this.#draining.deadline());
+    return Math.min(
+      this.connections.deadline(),
+      this.netcode.deadline(),
+      this.#draining.deadline(),
+      this.#departures.deadline(),
+    );
   }
 
   get isPressing(): boolean {
-    return this.connections.isPressing || this.#draining.count > 0;
+    return this.connections.isPressing || this.#draining.count > 0 || this.#departures.count > 0;
   }
 
   /** Ends a connection; the client is told the code and the text. Acts with the next `transmit`. */
@@ -105,6 +120,61 @@ export class ServerEndpoint implements GameEndpoint<ServerSink> {
   disconnectSettled(connection: number, code: DisconnectCode, text: string, by: Micros): void {
     if (this.netcode.isConnected(connection)) this.#draining.start(connection, code, text, by);
   }
+
+  /**
+   * Waits until a connection can be handed over: nothing that was sent to it, and nothing that came from it, is half there. What is
+   * sent to it from now on waits, and goes along.
+   *
+   * @param by how long it may take: a transfer that is under way must end
+   * @param isReady asked besides: whether the layer above has come to rest too
+   * @param done told in a `drain`; at 'quiet' it calls `handOver`
+   */
+  depart(connection: number, by: Micros, isReady: () => boolean, done: (departure: Departure) => void): void {
+    pause(this.connections, connection);
+    this.#departures.start(connection, by, isReady, (departure) => {
+      if (departure === 'late') unpause(this.connections, connection, this.#ascent.now);
+      done(departure);
+    });
+  }
+
+  /** A connection that could have gone stays: what has waited may leave. */
+  stay(connection: number): void {
+    unpause(this.connections, connection, this.#ascent.now);
+  }
+
+  /** A connection that is quiet, as bytes for `takeOver` of another endpoint. See `NetcodeServer.handOver`. */
+  handOver(connection: number, now: Micros): Uint8Array {
+    const writer = new ByteWriter(HANDOVER_BYTES, HANDOVER_BYTES_MAX);
+    writer.u32(this.connections.channels.hash);
+    this.netcode.handOver(connection, writer);
+    saveConnection(this.connections, connection, writer, now);
+    if (!writer.ok) throw new Error(`a connection of more than ${HANDOVER_BYTES_MAX} bytes`);
+    return writer.written.slice();
+  }
+
+  /** The other endpoint has it: its number is free here. */
+  release(connection: number): void {
+    this.netcode.release(connection);
+  }
+
+  /**
+   * Goes on with a connection that another endpoint has handed over. Nothing is told to the sink. Arguments as those of
+   * `NetcodeServer.takeOver`.
+   *
+   * @returns its number here; -1: other channels, no room, or the client has a connection here
+   */
+  takeOver(bytes: Uint8Array, taken: number, numbersUsed: number, now: Micros): number {
+    const reader = new ByteReader().wrap(bytes, 0, bytes.length);
+    if (reader.u32() !== this.connections.channels.hash) return -1;
+    const connection = this.netcode.takeOver(reader, taken, numbersUsed, now);
+    if (connection < 0) return -1;
+    if (!loadConnection(this.connections, connection, reader, now)) {
+      this.netcode.discard(connection);
+      return -1;
+    }
+    if (!reader.ok || reader.remaining > 0) throw new Error('a connection that was handed over by other code');
+    return connection;
+  }
 }
 
 /** The way up: what netcode tells becomes what the game is told. */
@@ -113,10 +183,12 @@ class Ascent implements NetcodeServerSink {
   now: Micros = 0;
   readonly #connections: Connections;
   readonly #netcode: NetcodeServer;
+  readonly #departures: Departures;
 
-  constructor(connections: Connections, netcode: NetcodeServer) {
+  constructor(connections: Connections, netcode: NetcodeServer, departures: Departures) {
     this.#connections = connections;
     this.#netcode = netcode;
+    this.#departures = departures;
   }
 
   admit(connection: number): void {
@@ -146,6 +218,7 @@ class Ascent implements NetcodeServerSink {
 
   disconnect(connection: number, reason: DisconnectReason): void {
     this.#connections.close(connection, this.now);
+    this.#departures.end(connection);
     try {
       this.#connections.drain(this.sink, this.now); // what became of its messages comes before the end
     } finally {

@@ -4,13 +4,21 @@ import type { MessagePort } from 'node:worker_threads';
 import { type Backend, type BackendOptions, portOf, SysError, sameAddress } from '../../sys/api.ts';
 import { SessionLedger } from '../../transport/netcode/session-ledger.ts';
 import type { SpentTokenStore } from '../../transport/netcode/token-history.ts';
+import type { ServerEndpoint } from '../../transport/server-endpoint.ts';
+import type { Runtime } from '../executor/runtime.ts';
+import type { HandoverHost, HandoverMessage, WorkerPlace } from './handovers.ts';
+import { Handovers } from './handovers.ts';
+import { Mail } from './mail.ts';
 import { Pulse, type Pulsing } from './pulse.ts';
 import { SharedSpentTokens } from './shared-spent-tokens.ts';
+import type { StrayTable } from './stray-table.ts';
 
 /** What a worker is given by its supervisor. Passes through `workerData`. */
 export interface Membership {
   /** 0 .. workers - 1: which socket, and the first byte of its clients' ids. */
   readonly number: number;
+  /** Of how many. */
+  readonly workers: number;
   readonly descriptor: number;
   /** Canonical address as asked for (its port may be 0), and as bound. */
   readonly asked: Uint8Array;
@@ -22,7 +30,7 @@ export interface Membership {
   readonly sys: Backend | BackendOptions | undefined;
   readonly pulse: SharedArrayBuffer;
   readonly descriptors: SharedArrayBuffer;
-  /** For what the worker reports: `LedgerReport`. */
+  /** For what the worker reports, `LedgerReport`, and for its mail: `LinkRequest` one way, `LinkOffer` the other. */
   readonly port: MessagePort;
 }
 
@@ -34,20 +42,26 @@ export interface LedgerReport {
 }
 
 export class Member {
-  readonly number: number;
+  readonly place: WorkerPlace;
   readonly descriptor: number;
   readonly #membership: Membership;
   readonly #pulse: Pulse;
   readonly #unixSeconds: () => number;
+  readonly #mail: Mail<HandoverMessage>;
+  #handovers: Handovers | null = null;
   #claimed = false;
   #server: Pulsing | null = null;
 
   constructor(membership: Membership, unixSeconds: () => number) {
-    this.number = membership.number;
+    this.place = { number: membership.number, workers: membership.workers };
     this.descriptor = membership.descriptor;
     this.#membership = membership;
     this.#pulse = new Pulse(membership.pulse);
     this.#unixSeconds = unixSeconds;
+    this.#mail = new Mail<HandoverMessage>(membership.port, (link, message) => {
+      if (this.#handovers !== null) this.#handovers.take(link, message);
+      else if (message.kind === 'hand') link.post({ kind: 'answer', serial: message.serial, taken: false });
+    });
   }
 
   /**
@@ -89,7 +103,14 @@ export class Member {
     this.#server = server;
   }
 
+  /** Lets the peers of the group's server go to other workers, and those of others come. `strays` is what its endpoint was given. */
+  openHandovers(endpoint: ServerEndpoint, strays: StrayTable, runtime: Runtime, host: HandoverHost): Handovers {
+    this.#handovers = new Handovers(this.place, this.#mail, strays, endpoint, runtime, host);
+    return this.#handovers;
+  }
+
   beat(): void {
     this.#pulse.beat(this.#server);
+    if (this.#handovers === null) this.#mail.poll(); // who asks is told that there is no server
   }
 }

@@ -26,6 +26,7 @@ import type { Task, TaskBody } from '../executor/task.ts';
 import { sharedContext } from '../open.ts';
 import { SERVER_DEFAULTS } from '../options.ts';
 import { type GroupWay, openGroupWay } from './group-way.ts';
+import { introduce } from './mail.ts';
 import { sumGauges, type WorkerGauges } from './pulse.ts';
 import { SharedSpentTokens } from './shared-spent-tokens.ts';
 import { HANG_MICROS, WATCH_MICROS } from './timing.ts';
@@ -125,6 +126,7 @@ export async function startWorkers(
     membership: {
       asked,
       bound: ports.localAddress,
+      workers,
       spentTokens: SharedSpentTokens.allocate(spentTokensMax),
       sinceUnixSeconds: context.sys.clock.unixSeconds(),
       sys: way.workers,
@@ -158,7 +160,7 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
     context: EngineContext,
     ports: PortGroup,
     way: GroupWay,
-    options: Omit<SeatOptions, 'context' | 'onLost' | 'onRunning'>,
+    options: Omit<SeatOptions, 'context' | 'onLost' | 'onRunning' | 'onLinkRequest'>,
   ) {
     super();
     this.#ports = ports;
@@ -166,6 +168,10 @@ export class WorkerGroup extends EventEmitter<WorkerGroupEvents> {
     const seat: SeatOptions = {
       ...options,
       context,
+      onLinkRequest: (from, to) => {
+        if (from.port === null) return;
+        introduce({ worker: from.number, port: from.port }, { worker: to, port: this.#seats[to]?.port ?? null });
+      },
       onRunning: ({ number }) => void this.emit('running', number),
       onLost: ({ number }, error, told) => {
         if (this.emit('lost', number, error, told)) return;

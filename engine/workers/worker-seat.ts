@@ -6,7 +6,7 @@
  *        any of them -> (stop) -> stopped
  */
 
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { type DatagramSocket, type Micros, NEVER } from '../../sys/api.ts';
 import { closeNoted, descriptorMemory } from '../../sys/index.ts';
 import type { DisconnectCode } from '../../transport/endpoint.ts';
@@ -15,6 +15,7 @@ import { SessionLedger } from '../../transport/netcode/session-ledger.ts';
 import type { EngineContext } from '../context.ts';
 import { type RunningWorker, startWorker } from '../executor/worker.ts';
 import type { GroupArgs } from './group-boot.ts';
+import type { LinkRequest } from './mail.ts';
 import type { LedgerReport, Membership } from './member.ts';
 import { Pulse } from './pulse.ts';
 import { RESTART_MICROS_MAX, RESTART_MICROS_MIN, SETTLED_MICROS, START_MICROS } from './timing.ts';
@@ -32,6 +33,8 @@ export interface SeatOptions {
   /** Told of each thread that ended by itself, when its clients have been told. */
   readonly onLost: (seat: WorkerSeat, error: Error, clientsTold: number) => void;
   readonly onRunning: (seat: WorkerSeat) => void;
+  /** The thread asks for a way to another worker. */
+  readonly onLinkRequest: (seat: WorkerSeat, worker: number) => void;
 }
 
 // Built code, so .js.
@@ -47,6 +50,8 @@ export class WorkerSeat {
   /** Threads that were lost. */
   lost = 0;
   readonly pulse: Pulse = new Pulse();
+  /** To the thread that runs, null: none does. */
+  port: MessagePort | null = null;
   readonly #options: SeatOptions;
   readonly #descriptor: number;
   #abort = new AbortController();
@@ -80,8 +85,9 @@ export class WorkerSeat {
   async #start(): Promise<void> {
     const { context, moduleUrl, exportName, args, membership } = this.#options;
     const { port1, port2 } = new MessageChannel();
-    port1.on('message', (report: LedgerReport) => {
-      this.#ledger = report;
+    port1.on('message', (said: LedgerReport | LinkRequest) => {
+      if ('linkTo' in said) this.#options.onLinkRequest(this, said.linkTo);
+      else this.#ledger = said;
     });
     port1.unref();
     this.state = 'starting';
@@ -118,6 +124,7 @@ export class WorkerSeat {
       throw this.#why ?? error;
     }
     if (this.#stopped === null) this.state = 'running';
+    this.port = port1;
     this.#beatAt = context.sys.clock.now();
     void this.#running.exited
       .then(
@@ -126,6 +133,7 @@ export class WorkerSeat {
       )
       .then((error) => {
         port1.close();
+        this.port = null;
         this.#running = null;
         if (this.#stopped === null) this.#lose(this.#why ?? error);
       });

@@ -211,6 +211,11 @@ export class HeldMessages {
     this.count--;
   }
 
+  /** Whether a connection holds any. */
+  holds(c: number): boolean {
+    return this.#first[c] !== NONE;
+  }
+
   /** Forgets all messages of a connection. */
   freeAll(c: number): void {
     while (this.#first[c] !== NONE) this.free(this.#first[c]!);

@@ -12,6 +12,8 @@
 import { type Micros, NEVER } from '../../sys/api.ts';
 import type { BlockPool } from '../block-pool.ts';
 import { checkWhole } from '../config-error.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 import type { FrameCursor } from '../wire/frame-cursor.ts';
 import {
   FRAGMENT_BYTES,
@@ -62,6 +64,15 @@ const FAMILY_OF_KIND: readonly number[] = [
 
 const WINDOW_MAX = 0xffff_ffff; // u32 in the hello frame
 
+/** What can be done to a stream whatever its kind. */
+interface ReceivingKind {
+  close(stream: number): void;
+  /** Left out: what is known of the stream is all in `save`, or held. */
+  isIdle?(stream: number): boolean;
+  save(stream: number, writer: ByteWriter): void;
+  load(stream: number, reader: ByteReader): void;
+}
+
 export interface IncomingOptions {
   readonly connections: number;
   readonly channels: ChannelSet;
@@ -81,6 +92,8 @@ export class Incoming {
   readonly #unordered: ReliableUnordered;
   readonly #newestWins: NewestWins;
   readonly #tickInput: TickInput;
+  /** By kind, for what is done to streams as a whole. */
+  readonly #kinds: readonly ReceivingKind[];
 
   constructor(options: IncomingOptions) {
     const windowBytes = checkWhole('windowBytes', options.windowBytes, WINDOW_BEFORE_HELLO, WINDOW_MAX);
@@ -96,6 +109,15 @@ export class Incoming {
     this.#unordered = new ReliableUnordered(intake, held, reassembler);
     this.#newestWins = new NewestWins(intake, held, reassembler);
     this.#tickInput = new TickInput(intake);
+    const kinds: ReceivingKind[] = [];
+    kinds[UNRELIABLE] = this.#unreliable;
+    kinds[UNRELIABLE_SEQUENCED] = this.#unreliableSequenced;
+    kinds[RELIABLE_ORDERED] = this.#ordered;
+    kinds[RELIABLE_UNORDERED] = this.#unordered;
+    kinds[RELIABLE_SEQUENCED] = this.#newestWins;
+    kinds[LATEST_STATE] = this.#newestWins;
+    kinds[TICK_INPUT] = this.#tickInput;
+    this.#kinds = kinds;
   }
 
   /** Messages, fragments and skips that had come before. */
@@ -148,27 +170,30 @@ export class Incoming {
     const { count, kind } = this.#intake.channels;
     this.#held.freeAll(c);
     for (let channel = 0; channel < count; channel++) {
-      const stream = c * count + channel;
-      switch (kind[channel]) {
-        case UNRELIABLE:
-          this.#unreliable.close(stream);
-          break;
-        case UNRELIABLE_SEQUENCED:
-          this.#unreliableSequenced.close(stream);
-          break;
-        case RELIABLE_ORDERED:
-          this.#ordered.close(stream);
-          break;
-        case RELIABLE_UNORDERED:
-          this.#unordered.close(stream);
-          break;
-        case TICK_INPUT:
-          this.#tickInput.close(stream);
-          break;
-        default:
-          this.#newestWins.close(stream);
-      }
+      this.#kinds[kind[channel]!]!.close(c * count + channel);
     }
+  }
+
+  /** Whether all that has come of a connection has been handed over: nothing is half there, or waits behind a hole. */
+  isIdle(c: number): boolean {
+    const { count, kind } = this.#intake.channels;
+    if (this.#held.holds(c) || this.#ordered.interrupted) return false;
+    for (let channel = 0; channel < count; channel++) {
+      if (this.#kinds[kind[channel]!]!.isIdle?.(c * count + channel) === false) return false;
+    }
+    return true;
+  }
+
+  /** Writes down how far an idle connection's channels have come. */
+  save(c: number, writer: ByteWriter): void {
+    const { count, kind } = this.#intake.channels;
+    for (let channel = 0; channel < count; channel++) this.#kinds[kind[channel]!]!.save(c * count + channel, writer);
+  }
+
+  /** Reads what `save` wrote, into a connection that was opened. */
+  load(c: number, reader: ByteReader): void {
+    const { count, kind } = this.#intake.channels;
+    for (let channel = 0; channel < count; channel++) this.#kinds[kind[channel]!]!.load(c * count + channel, reader);
   }
 
   /**

@@ -146,6 +146,15 @@ export class MessageRings {
     this.copyFrom[s] = 0;
   }
 
+  /** The first message of a stream that has none gets this id. */
+  startAt(s: number, id: number): void {
+    this.oldest[s] = id;
+    this.nextWaiting[s] = id;
+    this.nextId[s] = id;
+    this.dueFrom[s] = id;
+    this.copyFrom[s] = id;
+  }
+
   #give(s: number): void {
     this.#regions.give(this.base[s]!, log2Of(this.mask[s]! + 1));
     this.base[s] = NONE;

@@ -10,6 +10,9 @@
 
 import { grown } from '../block-pool.ts';
 import { Regions } from '../regions.ts';
+import { loadRow, loadSpan, saveRow, saveSpan } from '../rows.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 import type { FrameCursor } from '../wire/frame-cursor.ts';
 import { idsAhead } from '../wire/frame-types.ts';
 import { LATEST_STATE, RELIABLE_SEQUENCED } from './channel-set.ts';
@@ -60,6 +63,22 @@ export class NewestWins {
     if (this.#base[stream] === NONE) return;
     this.#regions.give(this.#base[stream]!, this.#log2[stream]!);
     this.#base[stream] = NONE;
+  }
+
+  /** Nothing may be unfinished. */
+  save(stream: number, writer: ByteWriter): void {
+    const base = this.#base[stream]!;
+    const keys = base === NONE ? 0 : 1 << this.#log2[stream]!;
+    saveRow(writer, stream, [this.#next]);
+    writer.u32(keys);
+    saveSpan(writer, this.#newest, base, keys);
+  }
+
+  /** Reads what `save` wrote, into a stream that was closed. */
+  load(stream: number, reader: ByteReader): void {
+    loadRow(reader, stream, [this.#next]);
+    const keys = reader.u32();
+    if (keys > 0) loadSpan(reader, this.#newest, this.#slotOf(stream, keys - 1) - keys + 1, keys);
   }
 
   readMessages(c: number, channel: number, count: number, cursor: FrameCursor, sink: MessageSink): number {

@@ -49,6 +49,8 @@ export class Outgoing {
   /** By connection: messages that are not settled, messages with copies left. */
   readonly unsettled: Int32Array;
   readonly copying: Int32Array;
+  /** 1: nothing new is begun. */
+  readonly paused: Uint8Array;
   /** What the peer holds for our reliable fragments, and how much of that is in use. */
   readonly window: Float64Array;
   readonly windowUsed: Float64Array;
@@ -69,6 +71,7 @@ export class Outgoing {
     this.backlog = new Backlog(connections, options.backlogMax, options.backlogBytesMax);
     this.unsettled = new Int32Array(connections);
     this.copying = new Int32Array(connections);
+    this.paused = new Uint8Array(connections);
     this.window = new Float64Array(connections).fill(WINDOW_BEFORE_HELLO);
     this.windowUsed = new Float64Array(connections);
     this.lastTick = new Float64Array(streams).fill(-1);
@@ -261,8 +264,20 @@ export class Outgoing {
     this.backlog.reset(c);
     this.unsettled[c] = 0;
     this.copying[c] = 0;
+    this.paused[c] = 0;
     this.window[c] = WINDOW_BEFORE_HELLO;
     this.windowUsed[c] = 0;
+  }
+
+  /** While a connection is paused nothing new is begun for it: what has been sent goes on until it is settled. */
+  pause(c: number, paused: boolean): void {
+    this.paused[c] = paused ? 1 : 0;
+    if (!paused) this.wakeAll(c);
+  }
+
+  /** Whether anything of a waiting message has been sent, or is still held for an earlier one by the peer. */
+  isBegun(slot: number): boolean {
+    return this.rings.carrier[slot] !== 0 || this.rings.charge[slot]! > 0;
   }
 
   /** Notes which of the channels that refused have room again: half of what may wait, and a quarter of the memory. */

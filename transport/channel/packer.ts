@@ -110,6 +110,7 @@ export class Packer {
     const kind = channels.kind[channel]!;
     if (kind === TICK_INPUT) return this.#putInputLane(c, s, channel);
     if (rings.due[s]! > 0) return this.#putDue(c, s, channel, now);
+    const paused = this.#outgoing.paused[c] === 1;
     let id = rings.nextWaiting[s]!;
     while (rings.waiting[s]! > 0) {
       const slot = rings.slotOf(s, id);
@@ -117,7 +118,8 @@ export class Packer {
         rings.nextWaiting[s] = ++id;
       } else if (!this.#outgoing.inIdWindow(s, kind, id)) {
         return HELD; // before its time to live is looked at: a skip is bound to the window too
-      } else if (this.#outgoing.isExpired(kind, slot, now)) {
+      } else if (paused && !this.#outgoing.isBegun(slot)) break;
+      else if (this.#outgoing.isExpired(kind, slot, now)) {
         rings.nextWaiting[s] = id + 1;
         this.#outgoing.expire(c, s, id++);
         if (rings.due[s]! > 0) return this.#putDue(c, s, channel, now);
@@ -265,7 +267,7 @@ export class Packer {
   /** A new input: it goes with all that are not acked. */
   #putInputLane(c: number, s: number, channel: number): number {
     const { rings, lanes } = this.#outgoing;
-    if (rings.waiting[s] === 0) {
+    if (rings.waiting[s] === 0 || this.#outgoing.paused[c] === 1) {
       lanes.rest(c, channel);
       return HELD;
     }
@@ -288,6 +290,7 @@ export class Packer {
     for (let id = first; id < rings.nextId[s]!; id++) {
       const slot = rings.slotOf(s, id);
       if (rings.state[slot] === SETTLED || rings.carrier[slot] === this.#serial) continue;
+      if (rings.state[slot] === WAITING && this.#outgoing.paused[c] === 1) return;
       const length = rings.length[slot]!;
       const at = writer.putInput(channel, rings.tag[slot]! >>> 0, length);
       if (at < 0) return;

@@ -5,6 +5,9 @@
  * put together from fragments waits in the block where that was done. What was skipped leaves a bit that is passed over.
  */
 
+import { loadRow, saveRow } from '../rows.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 import type { FrameCursor } from '../wire/frame-cursor.ts';
 import { ID_WINDOW, idsAhead } from '../wire/frame-types.ts';
 import { RELIABLE_ORDERED } from './channel-set.ts';
@@ -50,6 +53,19 @@ export class ReliableOrdered {
     this.#next[stream] = 0;
     this.#rings.close(stream);
     this.#skipped.close(stream);
+  }
+
+  /** Whether nothing is known beyond the next id. */
+  isIdle(stream: number): boolean {
+    return this.#rings.count[stream] === 0 && this.#skipped.count[stream] === 0;
+  }
+
+  save(stream: number, writer: ByteWriter): void {
+    saveRow(writer, stream, [this.#next]);
+  }
+
+  load(stream: number, reader: ByteReader): void {
+    loadRow(reader, stream, [this.#next]);
   }
 
   /** Whether `resume` has something to do. */

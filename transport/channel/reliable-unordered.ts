@@ -4,6 +4,9 @@
  * Ids below `next` are done with: delivered or skipped. Beyond it, a bit says so of each id of the window.
  */
 
+import { loadRow, saveRow } from '../rows.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 import type { FrameCursor } from '../wire/frame-cursor.ts';
 import { ID_WINDOW, idsAhead } from '../wire/frame-types.ts';
 import { RELIABLE_UNORDERED } from './channel-set.ts';
@@ -47,6 +50,19 @@ export class ReliableUnordered {
     this.#next[stream] = 0;
     this.#done.close(stream);
     this.#rings.close(stream);
+  }
+
+  /** Whether nothing is known beyond the next id. */
+  isIdle(stream: number): boolean {
+    return this.#rings.count[stream] === 0 && this.#done.count[stream] === 0;
+  }
+
+  save(stream: number, writer: ByteWriter): void {
+    saveRow(writer, stream, [this.#next]);
+  }
+
+  load(stream: number, reader: ByteReader): void {
+    loadRow(reader, stream, [this.#next]);
   }
 
   readMessages(c: number, channel: number, count: number, cursor: FrameCursor, sink: MessageSink): number {

@@ -1,5 +1,8 @@
 /** Receives `input` frames: each tick once, rising; those that did not come in time are left out. */
 
+import { loadRow, saveRow } from '../rows.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 import type { FrameCursor } from '../wire/frame-cursor.ts';
 import { TICK_INPUT } from './channel-set.ts';
 import { type Intake, MALFORMED, type MessageSink, readLength, TAKEN } from './intake.ts';
@@ -19,6 +22,14 @@ export class TickInput {
 
   close(stream: number): void {
     this.#next[stream] = 0;
+  }
+
+  save(stream: number, writer: ByteWriter): void {
+    saveRow(writer, stream, [this.#next]);
+  }
+
+  load(stream: number, reader: ByteReader): void {
+    loadRow(reader, stream, [this.#next]);
   }
 
   readInput(c: number, channel: number, count: number, cursor: FrameCursor, sink: MessageSink): number {

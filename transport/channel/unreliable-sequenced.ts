@@ -1,6 +1,9 @@
 /** Receives `messages` frames and fragments of kind unreliable sequenced: what is older than the newest that arrived is dropped. */
 
 import type { Micros } from '../../sys/api.ts';
+import { loadRow, saveRow } from '../rows.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 import type { FrameCursor } from '../wire/frame-cursor.ts';
 import { idsAhead } from '../wire/frame-types.ts';
 import { UNRELIABLE_SEQUENCED } from './channel-set.ts';
@@ -24,6 +27,14 @@ export class UnreliableSequenced {
 
   close(stream: number): void {
     this.#next[stream] = 0;
+  }
+
+  save(stream: number, writer: ByteWriter): void {
+    saveRow(writer, stream, [this.#next]);
+  }
+
+  load(stream: number, reader: ByteReader): void {
+    loadRow(reader, stream, [this.#next]);
   }
 
   readMessages(c: number, channel: number, count: number, cursor: FrameCursor, sink: MessageSink): number {

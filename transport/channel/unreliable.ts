@@ -6,6 +6,9 @@
  */
 
 import type { Micros } from '../../sys/api.ts';
+import { loadRow, saveRow } from '../rows.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 import type { FrameCursor } from '../wire/frame-cursor.ts';
 import { idsAhead } from '../wire/frame-types.ts';
 import { UNRELIABLE } from './channel-set.ts';
@@ -36,6 +39,14 @@ export class Unreliable {
   close(stream: number): void {
     this.#newest[stream] = -1;
     this.#finished[stream] = 0;
+  }
+
+  save(stream: number, writer: ByteWriter): void {
+    saveRow(writer, stream, [this.#newest, this.#finished]);
+  }
+
+  load(stream: number, reader: ByteReader): void {
+    loadRow(reader, stream, [this.#newest, this.#finished]);
   }
 
   readPlain(c: number, channel: number, count: number, cursor: FrameCursor, sink: MessageSink): number {

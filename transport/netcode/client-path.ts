@@ -99,6 +99,10 @@ export class ClientPath {
     const moves = cause === CAUSE_MOVED;
     if (this.stored > 0 && (moves || !this.#hasCurrent)) this.#takeOut(this.#choose(moves));
     else this.#attempt.set(this.#current);
+    this.#start(cause, now);
+  }
+
+  #start(cause: number, now: Micros): void {
     this.#cause = cause;
     this.attempting = true;
     this.id = this.#attempt;
@@ -115,6 +119,24 @@ export class ClientPath {
   /** Whether the id at `bytes[at ..]` is the one that our packets carry now. */
   sendsWith(bytes: Uint8Array, at: number): boolean {
     return this.id !== null && sameId(this.id, 0, bytes, at);
+  }
+
+  /**
+   * The server challenges us under the id at `bytes[at ..]`, which waits to be used: another of its workers has the session now, and
+   * this id leads there. Begins an attempt under it, in place of one that an
+   * alarm began. False when it is no such id, or we move.
+   */
+  isInvited(bytes: Uint8Array, at: number, kind: number, isNewest: boolean, now: Micros): boolean {
+    if (kind !== PATH_CHALLENGE || !isNewest || (this.attempting && this.#cause === CAUSE_MOVED)) return false;
+    for (let i = 0; i < this.stored; i++) {
+      if (!sameId(this.#ids, i * CONNECTION_ID_BYTES, bytes, at)) continue;
+      const before = this.attempting ? this.#attempt.slice() : null;
+      this.#takeOut(i);
+      if (before !== null) this.#keep(before, 1);
+      this.#start(CAUSE_MOVED, now);
+      return true;
+    }
+    return false;
   }
 
   /**

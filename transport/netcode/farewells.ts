@@ -53,12 +53,12 @@ export class Farewells {
   #takeOver(client: number): void {
     const ledger = this.#ledger;
     const session = this.#session;
-    const key = ledger.key.slice(client * KEY_BYTES, (client + 1) * KEY_BYTES);
+    const key = ledger.sealKey.slice(client * KEY_BYTES, (client + 1) * KEY_BYTES);
     session.setKeys(ROW, key, key, ledger.associated.slice()); // nothing is opened here
     key.fill(0);
-    const low = (ledger.nextLow[client]! >>> 0) + LEAP;
-    session.nextLow[ROW] = low | 0;
-    session.nextHigh[ROW] = ledger.nextHigh[client]! + (low > 0xffff_ffff ? 1 : 0);
+    session.nextLow[ROW] = ledger.nextLow[client]!;
+    session.nextHigh[ROW] = ledger.nextHigh[client]!;
+    session.leap(ROW, LEAP);
     copyAddress(ledger.address, client * ADDRESS_BYTES, session.address, ROW);
   }
 

@@ -306,8 +306,15 @@ export class NetcodeClient implements Endpoint<NetcodeClientSink> {
     if (!isPath) return this.#take(header, at);
     this.#sessions.lastReceivedAt[ROW] = this.#time[0]!;
     const idAt = batch.offset[slot]! + header.headerBytes - CONNECTION_ID_BYTES;
-    if (!this.#path.sendsWith(batch.arena, idAt)) return DROP_UNKNOWN_ID;
-    return this.#path.take(this.#aead.plaintext, at, isNewest, this.#time[0]!);
+    const { plaintext } = this.#aead;
+    const now = this.#time[0]!;
+    if (
+      !this.#path.sendsWith(batch.arena, idAt) &&
+      !this.#path.isInvited(batch.arena, idAt, plaintext[at]!, isNewest, now)
+    ) {
+      return DROP_UNKNOWN_ID;
+    }
+    return this.#path.take(plaintext, at, isNewest, now);
   }
 
   /** Acts on an authentic packet whose plaintext starts at `at`. */

@@ -14,9 +14,18 @@ import { ADDRESS_BYTES, type Aead, type DatagramBatch, type Micros, type Rng } f
 import { DueWheel } from '../due-wheel.ts';
 import type { DisconnectCode, Endpoint } from '../endpoint.ts';
 import type { Arrivals } from '../session.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 import { ChallengeBook } from './challenge.ts';
 import { ConnectionIds } from './connection-ids.ts';
-import { ACCEPTED, countDrop, type DropCounters, dropCounters } from './drop-counters.ts';
+import {
+  ACCEPTED,
+  countDrop,
+  DROP_UNKNOWN_ADDRESS,
+  DROP_UNKNOWN_ID,
+  type DropCounters,
+  dropCounters,
+} from './drop-counters.ts';
 import {
   EVENT_ADMIT,
   EVENT_CONNECT,
@@ -35,13 +44,13 @@ import { ServerAnswers } from './server-answers.ts';
 import { ServerEndings } from './server-endings.ts';
 import { ServerHandshakes } from './server-handshakes.ts';
 import { ServerIntake } from './server-intake.ts';
-import { checkPrivateKeys, type NetcodeServerOptions, serverSettings } from './server-options.ts';
+import { checkPrivateKeys, type NetcodeServerOptions, type Strays, serverSettings } from './server-options.ts';
 import { ServerPaths } from './server-paths.ts';
 import { CLIENT_ID_BYTES, CONFIRMED, PENDING, ServerSessions, UNCONFIRMED } from './server-sessions.ts';
 import { ServerWelcomes, TEXT_SPENT } from './server-welcomes.ts';
 import type { NetcodeServerSink } from './sinks.ts';
 
-export type { NetcodeServerOptions } from './server-options.ts';
+export type { NetcodeServerOptions, Strays } from './server-options.ts';
 export type { NetcodeServerSink } from './sinks.ts';
 
 export class NetcodeServer implements Endpoint<NetcodeServerSink> {
@@ -69,6 +78,7 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
   readonly #ids: ConnectionIds;
   readonly #paths: ServerPaths;
   readonly #intake: ServerIntake;
+  readonly #strays: Strays | null;
   /** Of the call that is running. 0: `now`. 1: unix seconds. */
   readonly #times: Float64Array = new Float64Array(2);
 
@@ -80,6 +90,7 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
   constructor(options: NetcodeServerOptions, aead: Aead, rng: Rng, now: Micros, unixSeconds: number) {
     const settings = serverSettings(options);
     this.#aead = aead;
+    this.#strays = options.strays ?? null;
     this.maxClients = settings.maxClients;
     const challenges = new ChallengeBook(aead, rng);
     this.#rows = new ServerSessions(settings, aead, rng);
@@ -148,7 +159,7 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     this.#times[1] = unixSeconds;
     for (let slot = 0; slot < batch.count; slot++) {
       const code = this.#intake.receive(batch, slot);
-      if (code === ACCEPTED) this.accepted++;
+      if (code === ACCEPTED || this.#passOn(batch, slot, code)) this.accepted++;
       else countDrop(this.drops, code);
     }
   }
@@ -236,6 +247,60 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     this.#answers.sayFarewell(connection);
   }
 
+  /** Whether a connection can be handed over now: let in, heard, and not about to go on under another token. */
+  isConfirmed(connection: number): boolean {
+    return this.#rows.state[connection] === CONFIRMED && this.#rows.successor[connection]! < 0;
+  }
+
+  /**
+   * Writes a connection down that `isConfirmed`, for another endpoint, and knows its client no more. Its number stays taken until
+   * `release`, or until `takeOver` gives it back: of all endpoints only one at a time may have the session.
+   */
+  handOver(connection: number, writer: ByteWriter): void {
+    this.#outbox.owes[connection] = 0;
+    this.#wheel.cancel(connection);
+    this.#rows.save(connection, writer);
+    this.#paths.save(connection, writer);
+    this.#paths.forget(connection);
+  }
+
+  /** Copies of the ids under which a connection is found, 8 bytes each. */
+  idsOf(connection: number): readonly Uint8Array[] {
+    return this.#ids.idsOf(connection);
+  }
+
+  /** Forgets a connection that was just taken over, without a word to its client. */
+  discard(connection: number): void {
+    this.#wheel.cancel(connection);
+    this.#paths.forget(connection);
+    this.#rows.end(connection, { code: 'moved', side: 'local', text: '' });
+    this.#rows.freeConnection(connection);
+  }
+
+  /** Frees the number of a connection that was handed over. */
+  release(connection: number): void {
+    this.#rows.freeConnection(connection);
+  }
+
+  /**
+   * Reads what `handOver` wrote. The client is not told: for it nothing has changed, but that it is asked to go on under an id of
+   * ours.
+   *
+   * @param taken the number that it had here, when it comes back; else -1
+   * @param numbersUsed packet numbers that another endpoint may have used meanwhile
+   * @returns the connection; -1: all are taken, or the client has one here
+   */
+  takeOver(reader: ByteReader, taken: number, numbersUsed: number, now: Micros): number {
+    const rows = this.#rows;
+    const connection = rows.load(reader, taken);
+    if (connection < 0) return -1;
+    rows.sessions.leap(connection, numbersUsed);
+    this.#paths.load(connection, reader);
+    this.#endings.open(connection);
+    this.#keepAlives.start(connection, now);
+    return connection;
+  }
+
   /** Ends every connection and refuses those that wait to be admitted. */
   disconnectAll(code: DisconnectCode, text: string, now: Micros): void {
     for (let connection = 0; connection < this.maxClients; connection++) this.disconnect(connection, code, text, now);
@@ -321,6 +386,12 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
 
   lastReceivedAt(connection: number): Micros {
     return this.#rows.sessions.lastReceivedAt[connection]!;
+  }
+
+  /** Whether a datagram that means nothing here is another worker's, and was passed on to it. */
+  #passOn(batch: DatagramBatch, slot: number, code: number): boolean {
+    if (this.#strays === null || (code !== DROP_UNKNOWN_ADDRESS && code !== DROP_UNKNOWN_ID)) return false;
+    return this.#strays.take(batch, slot);
   }
 
   /** A row's timer: a connection may owe or miss something, a handshake or a pending connection is given up. */

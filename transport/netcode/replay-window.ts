@@ -9,7 +9,10 @@
  */
 
 import { ConfigError } from '../config-error.ts';
+import { loadRow, loadSpan, saveRow, saveSpan } from '../rows.ts';
 import type { Arrivals } from '../session.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 
 /** The window of the standard. */
 export const REPLAY_WINDOW_STANDARD = 256;
@@ -50,6 +53,24 @@ export class ReplayWindows implements Arrivals {
     this.missing[session] = 0;
     this.#newest[session] = -1;
     this.#bits.fill(0, session * this.#words, (session + 1) * this.#words);
+  }
+
+  save(session: number, writer: ByteWriter): void {
+    saveRow(writer, session, [this.received, this.late, this.missing, this.#newest]);
+    writer.u32(this.#words);
+    saveSpan(writer, this.#bits, session * this.#words, this.#words);
+  }
+
+  /** Reads what `save` wrote. From a window of another size: what is not the newest counts as received. */
+  load(session: number, reader: ByteReader): void {
+    loadRow(reader, session, [this.received, this.late, this.missing, this.#newest]);
+    const words = reader.u32();
+    const start = session * this.#words;
+    if (words === this.#words) loadSpan(reader, this.#bits, start, words);
+    else {
+      this.#bits.fill(-1, start, start + this.#words);
+      for (let i = 0; i < words; i++) reader.f64();
+    }
   }
 
   /** The newest number marked; 0 when there was none. */

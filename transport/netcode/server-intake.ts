@@ -127,6 +127,7 @@ export class ServerIntake {
     }
     rows.sessions.lastReceivedAt[connection] = this.#times[0]!;
     rows.state[connection] = CONFIRMED;
+    if (this.#paths.isAway(connection)) this.#paths.invite(batch, slot, connection);
     if (header.type === PACKET_PAYLOAD) {
       this.#events.pushPayload(connection, at, header.dataBytes, header.sequenceLow, header.sequenceHigh);
     }

@@ -1,6 +1,6 @@
 /** What a netcode server can be told, with its defaults and limits. */
 
-import { ADDRESS_BYTES } from '../../sys/api.ts';
+import { ADDRESS_BYTES, type DatagramBatch } from '../../sys/api.ts';
 import { ConfigError, checkBytes, checkU64, checkWhole } from '../config-error.ts';
 import { TABLE_ENTRIES_MAX } from '../keyed-table.ts';
 import { KEY_BYTES } from './packets.ts';
@@ -8,6 +8,12 @@ import { REPLAY_WINDOW_DEFAULT } from './replay-window.ts';
 import type { SessionLedger } from './session-ledger.ts';
 import { TOKEN_LIFETIME_SECONDS } from './token.ts';
 import type { SpentTokenStore } from './token-history.ts';
+
+/** Where datagrams go whose client is another worker's. */
+export interface Strays {
+  /** Takes a copy of the datagram in `slot`; false: nobody knows it. */
+  take(batch: DatagramBatch, slot: number): boolean;
+}
 
 export interface NetcodeServerOptions {
   /** 0 .. 2^64 - 1, the same in every token for this server. */
@@ -34,6 +40,8 @@ export interface NetcodeServerOptions {
   readonly tokenLifetimeMaxSeconds?: number;
   /** Default: what takes a quarter of a core with the AEAD in use. */
   readonly tokenOpensPerSecondMax?: number;
+  /** Looks at datagrams from unknown addresses and under unknown ids before they are dropped. */
+  readonly strays?: Strays;
   /** Keeps keys, counters and addresses where another thread can say goodbye for this server. Has `sessionRows()` rows. */
   readonly ledger?: SessionLedger;
   /** Remembers spent tokens beyond this server's life. */

@@ -10,11 +10,16 @@
  * - a challenge belongs to one address, and is remembered until four later ones have gone elsewhere: whoever sends captured
  *   packets from other addresses does not take the client's challenge away within 200 ms;
  * - a response from before the last move does not move the connection back.
+ *
+ * A connection that another worker has handed over is challenged where it is, under an id of ours: its packets lead here then.
  */
 
 import { ADDRESS_BYTES, type Aead, type DatagramBatch, type Micros, type Rng, sameAddress } from '../../sys/api.ts';
 import { grown } from '../block-pool.ts';
 import { Regions } from '../regions.ts';
+import { loadRow, saveRow } from '../rows.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 import type { ConnectionIds } from './connection-ids.ts';
 import {
   ACCEPTED,
@@ -85,6 +90,8 @@ export class ServerPaths {
   readonly #movedBy: Float64Array;
   /** 1: the last move was to another host. */
   readonly #hostChanged: Uint8Array;
+  /** 1: another worker has handed it over, and its packets still come by way of that one. */
+  readonly #isAway: Uint8Array;
   /** What a connection with OWES_PATH is to be told: kind, which challenge, under which id. */
   readonly #kind: Uint8Array;
   readonly #challenge: Int32Array;
@@ -115,6 +122,7 @@ export class ServerPaths {
     this.#answeredAt = new Float64Array(maxClients).fill(NEVER_YET);
     this.#movedBy = new Float64Array(maxClients).fill(-1);
     this.#hostChanged = new Uint8Array(maxClients);
+    this.#isAway = new Uint8Array(maxClients);
     this.#kind = new Uint8Array(maxClients);
     this.#challenge = new Int32Array(maxClients);
     this.#entry = new Int32Array(maxClients);
@@ -135,7 +143,9 @@ export class ServerPaths {
     state[connection] = CONFIRMED; // an id exists only for who has been let in
     const isHome = sameAddress(sessions.address, connection * ADDRESS_BYTES, batch.address, slot * ADDRESS_BYTES);
     const at = slot * this.#aead.plaintextStrideBytes;
+    const leadsAway = this.#isAway[connection] === 1 && this.#ids.isInherited(entry);
     if (header.type === PACKET_PAYLOAD_WITH_ID) {
+      if (isHome && leadsAway) this.invite(batch, slot, connection);
       this.#events.pushPayload(connection, at, header.dataBytes, header.sequenceLow, header.sequenceHigh);
       const answerable = isNewest && batch.length[slot]! >= PATH_ANSWER_BYTES_MAX;
       if (!isHome && answerable) this.#ask(batch, slot, entry);
@@ -145,8 +155,36 @@ export class ServerPaths {
     if (!sameBytes(plaintext, at + PATH_FROM_SERVER_BYTES, batch.arena, idAt, CONNECTION_ID_BYTES)) return DROP_PATH;
     if (plaintext[at] === PATH_RESPONSE) return this.#takeResponse(batch, slot, header, entry, at + 1);
     if (plaintext[at] !== PATH_REQUEST) return DROP_PATH;
-    if (isHome) return this.#answer(this.#ids.isInUse(entry) ? PATH_CONFIRMED : PATH_UNCHANGED, entry);
+    const invited = this.#isAway[connection] === 1 && !leadsAway;
+    if (isHome && !invited) return this.#answer(this.#ids.isInUse(entry) ? PATH_CONFIRMED : PATH_UNCHANGED, entry);
     return isNewest ? this.#ask(batch, slot, entry) : DROP_PATH_LATE;
+  }
+
+  /** Whether packets of the connection still come by way of the worker that has handed it over. */
+  isAway(connection: number): boolean {
+    return this.#isAway[connection] === 1;
+  }
+
+  /**
+   * The packet in `slot` has come by way of the worker that handed its connection over: asks the client to go on under an id
+   * that leads here. Until it has been given one, and until it answers, each of its packets asks again.
+   */
+  invite(batch: DatagramBatch, slot: number, connection: number): void {
+    const entry = this.#ids.spareOf(connection);
+    if (entry >= 0) this.#ask(batch, slot, entry);
+  }
+
+  /** Writes down under which ids a connection is found, for another worker. */
+  save(connection: number, writer: ByteWriter): void {
+    this.#ids.save(connection, writer);
+    saveRow(writer, connection, [this.#movedBy, this.#hostChanged]);
+  }
+
+  /** Reads what `save` wrote: the connection is away from now on. */
+  load(connection: number, reader: ByteReader): void {
+    this.#ids.load(connection, reader);
+    loadRow(reader, connection, [this.#movedBy, this.#hostChanged]);
+    this.#isAway[connection] = 1;
   }
 
   /** Writes the answer that a connection with OWES_PATH is owed. The batch must have room. */
@@ -184,6 +222,7 @@ export class ServerPaths {
     this.#answeredAt[connection] = NEVER_YET;
     this.#movedBy[connection] = -1;
     this.#hostChanged[connection] = 0;
+    this.#isAway[connection] = 0;
   }
 
   /** Owes the connection of `entry` an answer, unless it has just been given one. */
@@ -232,11 +271,13 @@ export class ServerPaths {
     this.#movedBy[connection] = number;
     const hostChanged = !sameHost(rows.sessions.address, connection * ADDRESS_BYTES, batch.address, addressAt);
     this.#hostChanged[connection] = hostChanged ? 1 : 0;
+    const isHome = sameAddress(rows.sessions.address, connection * ADDRESS_BYTES, batch.address, addressAt);
+    if (!this.#ids.isInherited(entry)) this.#isAway[connection] = 0;
     const holder = rows.find(batch.address, addressAt);
     if (holder >= 0 && !rows.isConnection(holder)) this.#handshakes.expire(holder); // its client asks again, from where it is
     rows.moveTo(connection, batch.address, addressAt);
     this.#ids.adopt(entry);
-    this.#events.pushPath(connection, hostChanged);
+    if (!isHome) this.#events.pushPath(connection, hostChanged);
     this.#answeredAt[connection] = NEVER_YET; // the client waits for this one, however quick the round trip was
     return this.#answer(PATH_CONFIRMED, entry);
   }

@@ -12,6 +12,9 @@
 import { ADDRESS_BYTES, type Aead, type DatagramBatch, type Rng } from '../../sys/api.ts';
 import type { DisconnectReason } from '../endpoint.ts';
 import { KeyedTable } from '../keyed-table.ts';
+import { loadRow, saveRow } from '../rows.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 import { TAG_BYTES } from './packets.ts';
 import type { ServerSettings } from './server-options.ts';
 import { copyAddress, Sessions } from './sessions.ts';
@@ -28,6 +31,7 @@ export const CONFIRMED = 6;
 
 export const CLIENT_ID_BYTES = 8;
 const ADDRESS_WORDS = ADDRESS_BYTES / 4;
+const NO_DATA: Uint8Array = new Uint8Array(0);
 
 export class ServerSessions {
   /** Keys, counters, addresses and times of every row. */
@@ -216,6 +220,50 @@ export class ServerSessions {
     this.#removeAddress(connection);
     copyAddress(address, at, this.sessions.address, connection * ADDRESS_BYTES);
     this.#byAddress.set(address, at, connection);
+  }
+
+  /**
+   * Writes a CONFIRMED connection down for another endpoint. It is a stranger here from now on, and its row stays taken until
+   * `freeConnection` or `load`.
+   */
+  save(connection: number, writer: ByteWriter): void {
+    const { userData } = this;
+    writer.bytes(this.clientId.subarray(connection * CLIENT_ID_BYTES, (connection + 1) * CLIENT_ID_BYTES));
+    writer.bytes(this.tag.subarray(connection * TAG_BYTES, (connection + 1) * TAG_BYTES));
+    saveRow(writer, connection, [this.tokenExpires, this.scattered, this.connectedAt]);
+    const data = userData.holds(connection) ? userData.copyOf(connection) : NO_DATA;
+    writer.u16(data.length).bytes(data);
+    this.sessions.save(connection, writer);
+    this.sessions.freeKeys(connection);
+    this.#removeAddress(connection);
+    this.#byClient.remove(this.clientId, connection * CLIENT_ID_BYTES);
+    this.state[connection] = ENDING;
+  }
+
+  /**
+   * Reads what `save` wrote, into a row that a `save` left taken, or into a free one. Another row that has its address is not
+   * found by it any more.
+   *
+   * @param row -1: a free one
+   * @returns the connection; -1 when no row is free, or the client has one here
+   */
+  load(reader: ByteReader, row: number): number {
+    const clientId = reader.bytes(CLIENT_ID_BYTES);
+    if (this.#byClient.find(clientId, 0) >= 0) return -1;
+    const connection = row >= 0 ? row : this.#takeConnection();
+    if (connection < 0) return -1;
+    this.clientId.set(clientId, connection * CLIENT_ID_BYTES);
+    this.tag.set(reader.bytes(TAG_BYTES), connection * TAG_BYTES);
+    loadRow(reader, connection, [this.tokenExpires, this.scattered, this.connectedAt]);
+    const data = reader.bytes(reader.u16());
+    if (data.length > 0) this.userData.put(connection, data);
+    this.sessions.load(connection, reader);
+    this.state[connection] = CONFIRMED;
+    this.reason[connection] = null;
+    this.farewell[connection] = null;
+    this.#byClient.set(this.clientId, connection * CLIENT_ID_BYTES, connection);
+    this.#byAddress.set(this.sessions.address, connection * ADDRESS_BYTES, connection);
+    return connection;
   }
 
   /** Frees an ENDING connection row. */

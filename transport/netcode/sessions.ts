@@ -7,8 +7,18 @@
  */
 
 import { ADDRESS_BYTES, type Aead, type DatagramBatch, type Micros } from '../../sys/api.ts';
+import { loadRow, saveRow } from '../rows.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 import { ACCEPTED, DROP_FORGED, DROP_REPLAYED } from './drop-counters.ts';
-import { CONNECTION_ID_BYTES, PACKET_KEEP_ALIVE, type PacketHeader, prefixOf, writeHeaderBefore } from './packets.ts';
+import {
+  CONNECTION_ID_BYTES,
+  KEY_BYTES,
+  PACKET_KEEP_ALIVE,
+  type PacketHeader,
+  prefixOf,
+  writeHeaderBefore,
+} from './packets.ts';
 import { ReplayWindows } from './replay-window.ts';
 import type { SessionLedger } from './session-ledger.ts';
 
@@ -63,7 +73,7 @@ export class Sessions {
     this.freeKeys(row);
     this.#sealKey[row] = this.#aead.load(seal, associatedData);
     this.#openKey[row] = this.#aead.load(open, associatedData);
-    this.#ledger?.hold(row, seal, associatedData);
+    this.#ledger?.hold(row, seal, open, associatedData);
   }
 
   /** Forgets and wipes the keys of a row, if it has any. */
@@ -87,6 +97,42 @@ export class Sessions {
     this.lastSentAt[to] = this.lastSentAt[from]!;
     this.lastReceivedAt[to] = this.lastReceivedAt[from]!;
     this.timeoutMicros[to] = this.timeoutMicros[from]!;
+  }
+
+  /** Writes a row down, keys and all, for another endpoint. Needs a ledger: the AEAD does not give keys back. */
+  save(row: number, writer: ByteWriter): void {
+    const ledger = this.#ledger;
+    if (ledger === null) throw new Error('only sessions with a ledger can be handed over');
+    const keyAt = row * KEY_BYTES;
+    writer.bytes(ledger.sealKey.subarray(keyAt, keyAt + KEY_BYTES));
+    writer.bytes(ledger.openKey.subarray(keyAt, keyAt + KEY_BYTES));
+    writer.u8(ledger.associated.length).bytes(ledger.associated);
+    writer.bytes(this.address.subarray(row * ADDRESS_BYTES, (row + 1) * ADDRESS_BYTES));
+    saveRow(writer, row, this.#columns);
+    this.replay.save(row, writer);
+  }
+
+  /** Reads what `save` wrote into a row. */
+  load(row: number, reader: ByteReader): void {
+    const seal = reader.bytes(KEY_BYTES).slice();
+    const open = reader.bytes(KEY_BYTES).slice();
+    this.setKeys(row, seal, open, reader.bytes(reader.u8()).slice());
+    seal.fill(0);
+    open.fill(0);
+    this.address.set(reader.bytes(ADDRESS_BYTES), row * ADDRESS_BYTES);
+    loadRow(reader, row, this.#columns);
+    this.replay.load(row, reader);
+  }
+
+  /** Leaves numbers out that somebody else may have used. */
+  leap(row: number, numbers: number): void {
+    const low = (this.nextLow[row]! >>> 0) + numbers;
+    this.nextLow[row] = low | 0;
+    if (low >= TWO_32) this.nextHigh[row] = this.nextHigh[row]! + 1;
+  }
+
+  get #columns(): (Float64Array | Int32Array)[] {
+    return [this.lastSentAt, this.lastReceivedAt, this.timeoutMicros, this.nextLow, this.nextHigh];
   }
 
   /**

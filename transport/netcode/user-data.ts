@@ -31,6 +31,11 @@ export class UserData {
     this.pageOf(row).set(data, this.startOf(row));
   }
 
+  /** Whether a row has any. */
+  holds(row: number): boolean {
+    return this.#block[row] !== NONE;
+  }
+
   /** The memory in which a row's bytes lie, from `startOf` on. The row must have some. */
   pageOf(row: number): Uint8Array {
     const block = this.#block[row]!;

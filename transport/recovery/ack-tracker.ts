@@ -7,6 +7,9 @@
  */
 
 import { type Micros, NEVER } from '../../sys/api.ts';
+import { loadRow, loadSpan, saveRow, saveSpan } from '../rows.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 import { ACK_DELAY_UNIT_MICROS, ACK_DELAY_UNKNOWN, ACK_GAPS_MAX, FRAME_ACK } from '../wire/frame-types.ts';
 import { varintBytes, writeVarint } from '../wire/varint.ts';
 import type { SentPackets } from './sent-packets.ts';
@@ -77,6 +80,31 @@ export class AckTracker {
     this.#news[c] = 0;
     this.#disorder[c] = 0;
     this.#ackOnly[c] = 0;
+  }
+
+  save(c: number, writer: ByteWriter): void {
+    saveRow(writer, c, this.#columns);
+    saveSpan(writer, this.#bits, c * WORDS, WORDS);
+  }
+
+  load(c: number, reader: ByteReader): void {
+    loadRow(reader, c, this.#columns);
+    loadSpan(reader, this.#bits, c * WORDS, WORDS);
+  }
+
+  get #columns(): (Float64Array | Uint8Array)[] {
+    const { dueAt } = this;
+    return [
+      dueAt,
+      this.#newest,
+      this.#newestAt,
+      this.#floor,
+      this.#lastAckAt,
+      this.#eliciting,
+      this.#news,
+      this.#disorder,
+      this.#ackOnly,
+    ];
   }
 
   /** Whether anything came, ack-eliciting or not, that no ack has reported yet. */

@@ -12,6 +12,9 @@
  */
 
 import type { Micros } from '../../sys/api.ts';
+import { loadRow, loadSpan, saveRow, saveSpan } from '../rows.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 import type { FrameCursor } from '../wire/frame-cursor.ts';
 import { FRAME_TIME } from '../wire/frame-types.ts';
 import type { RttEstimator } from './rtt-estimator.ts';
@@ -93,6 +96,35 @@ export class PeerClock {
     this.#epochCount[c] = 0;
     this.#firstWrittenAt[c] = -1;
     this.#lastWrittenAt[c] = -1;
+  }
+
+  save(c: number, writer: ByteWriter): void {
+    saveRow(writer, c, this.#columns);
+    for (const column of [this.#frameAt, this.#frameAhead]) saveSpan(writer, column, c * FRAMES, FRAMES);
+    for (const column of [this.#epochAt, this.#epochAhead]) saveSpan(writer, column, c * EPOCHS, EPOCHS);
+  }
+
+  /** Reads what `save` wrote, of the same clock. */
+  load(c: number, reader: ByteReader): void {
+    loadRow(reader, c, this.#columns);
+    for (const column of [this.#frameAt, this.#frameAhead]) loadSpan(reader, column, c * FRAMES, FRAMES);
+    for (const column of [this.#epochAt, this.#epochAhead]) loadSpan(reader, column, c * EPOCHS, EPOCHS);
+  }
+
+  get #columns(): Float64Array[] {
+    const { drift, errorMicros, frames } = this;
+    return [
+      drift,
+      errorMicros,
+      frames,
+      this.#shown,
+      this.#shownAt,
+      this.#correction,
+      this.#epochCount,
+      this.#epochSince,
+      this.#firstWrittenAt,
+      this.#lastWrittenAt,
+    ];
   }
 
   /** Whether a packet that leaves now should carry a time frame: four a second for the first 3 s, then one. */

@@ -7,6 +7,9 @@
  */
 
 import type { Micros } from '../../sys/api.ts';
+import { loadRow, saveRow } from '../rows.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 import { ACK_DELAY_MAX_MICROS } from './ack-tracker.ts';
 
 /**
@@ -56,6 +59,29 @@ export class RttEstimator {
     this.variance[c] = RTT_INITIAL_MICROS / 2;
     this.jitter[c] = 0;
     this.firstSampleAt[c] = -1;
+  }
+
+  save(c: number, writer: ByteWriter): void {
+    saveRow(writer, c, this.#columns);
+  }
+
+  load(c: number, reader: ByteReader): void {
+    loadRow(reader, c, this.#columns);
+  }
+
+  get #columns(): Float64Array[] {
+    const { latest, min, smoothed, variance, jitter, firstSampleAt } = this;
+    return [
+      latest,
+      min,
+      smoothed,
+      variance,
+      jitter,
+      firstSampleAt,
+      this.#minHalf,
+      this.#minHalfBefore,
+      this.#halfSince,
+    ];
   }
 
   hasSample(c: number): boolean {

@@ -9,6 +9,9 @@
 
 import { type Micros, NEVER } from '../../sys/api.ts';
 import { Regions } from '../regions.ts';
+import { loadRow, saveRow } from '../rows.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import type { ByteWriter } from '../wire/byte-writer.ts';
 
 /** States of a number. Never sent as a payload packet (a keep-alive's): no ack may cover it. */
 export const PACKET_NONE = 0;
@@ -121,6 +124,24 @@ export class SentPackets {
     this.lastElicitingAt[c] = 0;
     this.newestHole[c] = -1;
     this.#flightFrom[c] = -1;
+  }
+
+  /** Writes down which numbers were used. Nothing may be in flight. */
+  save(c: number, writer: ByteWriter): void {
+    saveRow(writer, c, this.#marks);
+  }
+
+  /** Reads what `save` wrote, of a connection that was cleared: acks of what another endpoint has sent are no news. */
+  load(c: number, reader: ByteReader): void {
+    loadRow(reader, c, this.#marks);
+    if (this.first[c]! < 0) return;
+    this.base[c] = this.#takeRing(RING_LOG2_MIN);
+    this.log2[c] = RING_LOG2_MIN;
+    this.oldest[c] = this.next[c]!;
+  }
+
+  get #marks(): Float64Array[] {
+    return [this.first, this.next, this.largestAcked, this.newestHole, this.lastElicitingAt];
   }
 
   /** When the oldest packet without a fate was sent; NEVER: there is none. */

@@ -57,20 +57,20 @@ describe('a server whose thread is gone', () => {
     }
     // What has been said is wiped: nobody speaks twice.
     expect(there.held.every((held) => held === 0)).toBe(true);
-    expect(there.key.every((byte) => byte === 0)).toBe(true);
+    expect(there.sealKey.every((byte) => byte === 0)).toBe(true);
     expect(datagramsOf(new Farewells(there, MAX_CLIENTS, chooseAead(1, 2048), 'shutdown', ''), 8)).toEqual([]);
   });
 
   test('goes on far beyond the numbers that it may have used', () => {
     const { ledger } = playedWorld(1);
-    const seal = ledger.key.slice(0, 32);
+    const seal = ledger.sealKey.slice(0, 32);
     for (const [low, high, expectedLow, expectedHigh] of [
       [7, 0, 7 + LEAP, 0],
       [-1, 3, LEAP - 1, 4],
       [0x7fff_ffff, 0, (0x7fff_ffff + LEAP) | 0, 0],
     ] as const) {
       const one = new SessionLedger(1);
-      one.hold(0, seal, ledger.associated);
+      one.hold(0, seal, seal, ledger.associated);
       one.nextLow[0] = low;
       one.nextHigh[0] = high;
       const [first] = datagramsOf(new Farewells(one, 1, chooseAead(1, 2048), 'closed', ''), 1);
@@ -88,7 +88,7 @@ describe('a server whose thread is gone', () => {
     server.server.disconnect(0, 'kicked', '', world.now);
     world.run(2 * second);
     expect(Array.from(ledger.held.subarray(0, 3))).toEqual([0, 0, 1]);
-    expect(ledger.key.subarray(0, 64).every((byte) => byte === 0)).toBe(true);
+    expect(ledger.sealKey.subarray(0, 64).every((byte) => byte === 0)).toBe(true);
   });
 
   test('the ledger counts as the server does', () => {
