@@ -76,7 +76,7 @@ export class ServerEndpoint implements GameEndpoint<ServerSink> {
     this.#ascent.sink = sink;
     this.netcode.drain(this.#ascent, now);
     this.connections.drain(sink, now);
-    this.#departures.check(now, (c) => this.netcode.isConfirmed(c) && isQuiet(this.connections, c));
+    this.#departures.check(now, (c) => this.netcode.handovers.isReady(c) && isQuiet(this.connections, c));
   }
 
   advance(now: Micros): void {
@@ -142,11 +142,11 @@ export class ServerEndpoint implements GameEndpoint<ServerSink> {
     unpause(this.connections, connection, this.#ascent.now);
   }
 
-  /** A connection that is quiet, as bytes for `takeOver` of another endpoint. See `NetcodeServer.handOver`. */
+  /** A connection that is quiet, as bytes for `takeOver` of another endpoint. */
   handOver(connection: number, now: Micros): Uint8Array {
     const writer = new ByteWriter(HANDOVER_BYTES, HANDOVER_BYTES_MAX);
     writer.u32(this.connections.channels.hash);
-    this.netcode.handOver(connection, writer);
+    this.netcode.handovers.handOver(connection, writer);
     saveConnection(this.connections, connection, writer, now);
     if (!writer.ok) throw new Error(`a connection of more than ${HANDOVER_BYTES_MAX} bytes`);
     return writer.written.slice();
@@ -154,22 +154,22 @@ export class ServerEndpoint implements GameEndpoint<ServerSink> {
 
   /** The other endpoint has it: its number is free here. */
   release(connection: number): void {
-    this.netcode.release(connection);
+    this.netcode.handovers.release(connection);
   }
 
   /**
    * Goes on with a connection that another endpoint has handed over. Nothing is told to the sink. Arguments as those of
-   * `NetcodeServer.takeOver`.
+   * `ServerHandovers.takeOver`.
    *
    * @returns its number here; -1: other channels, no room, or the client has a connection here
    */
   takeOver(bytes: Uint8Array, taken: number, numbersUsed: number, now: Micros): number {
     const reader = new ByteReader().wrap(bytes, 0, bytes.length);
     if (reader.u32() !== this.connections.channels.hash) return -1;
-    const connection = this.netcode.takeOver(reader, taken, numbersUsed, now);
+    const connection = this.netcode.handovers.takeOver(reader, taken, numbersUsed, now);
     if (connection < 0) return -1;
     if (!loadConnection(this.connections, connection, reader, now)) {
-      this.netcode.discard(connection);
+      this.netcode.handovers.discard(connection, taken);
       return -1;
     }
     if (!reader.ok || reader.remaining > 0) throw new Error('a connection that was handed over by other code');

@@ -212,7 +212,7 @@ export class Handovers {
     const copy: unknown = structuredClone(typeof data === 'function' ? data() : data);
     const serial = ++this.#serial;
     const clientId = netcode.clientIdOf(connection);
-    this.#strays.add(serial, clientId, link.worker, netcode.addressOf(connection), netcode.idsOf(connection));
+    this.#strays.add(serial, clientId, link.worker, netcode.addressOf(connection), netcode.handovers.idsOf(connection));
     const userData = this.#host.userDataOf(connection);
     const bytes = this.#endpoint.handOver(connection, this.#runtime.now);
     this.#pending.set(serial, { connection, bytes, userData, data: copy, link, resolve, reject });

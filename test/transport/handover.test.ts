@@ -395,4 +395,24 @@ describe('a connection that is handed over', () => {
     another[clientIdAt] = 200;
     expect(group.endpoints.b.takeOver(another, -1, 0, group.now)).toBe(-1);
   });
+
+  it('is refused where there is no room for what waits for it, and nothing is left of it there', () => {
+    const group = new Group();
+    group.run(1_000_000);
+    const { b } = group.endpoints;
+    const { pool } = b.connections;
+    const taken: number[] = [];
+    for (let bytes = 1 << 20; bytes >= 64; bytes >>= 1) {
+      for (let block = pool.take(bytes); block >= 0; block = pool.take(bytes)) taken.push(block);
+    }
+    const handed = group.handOver();
+    group.a.send(CHAT, 'waits');
+    group.run(300_000);
+    expect(handed).toMatchObject({ outcome: 'quiet', number: -1 });
+    expect(b.netcode.connectionsTaken).toBe(0);
+    for (const block of taken) pool.release(block);
+    expect(group.endpoints.a.takeOver(handed.bytes, 0, 0, group.now)).toBe(0);
+    group.run(300_000);
+    expect(textsOf(group.client.got, CHAT)).toEqual(['waits']);
+  });
 });

@@ -5,7 +5,7 @@
  *     ServerIntake with PacketHeader (the clear bytes) -> ServerHandshakes with RequestGate (who may come in) ->
  *     ServerSessions (rows, tables) -> Sessions (keys, replay, open and seal) -> EventQueue (to the game) ...
  *     Outbox -> ServerAnswers (from the endpoint), ServerWelcomes, ServerEndings (how a connection comes and leaves),
- *     ServerPaths (how it moves)
+ *     ServerPaths (how it moves), ServerHandovers (how it goes to another endpoint)
  *
  * Receiving and sending payloads allocates nothing.
  */
@@ -14,8 +14,6 @@ import { ADDRESS_BYTES, type Aead, type DatagramBatch, type Micros, type Rng } f
 import { DueWheel } from '../due-wheel.ts';
 import type { DisconnectCode, Endpoint } from '../endpoint.ts';
 import type { Arrivals } from '../session.ts';
-import type { ByteReader } from '../wire/byte-reader.ts';
-import type { ByteWriter } from '../wire/byte-writer.ts';
 import { ChallengeBook } from './challenge.ts';
 import { ConnectionIds } from './connection-ids.ts';
 import {
@@ -42,6 +40,7 @@ import { encodeReason } from './reason.ts';
 import { RequestGate } from './request-gate.ts';
 import { ServerAnswers } from './server-answers.ts';
 import { ServerEndings } from './server-endings.ts';
+import { ServerHandovers } from './server-handovers.ts';
 import { ServerHandshakes } from './server-handshakes.ts';
 import { ServerIntake } from './server-intake.ts';
 import { checkPrivateKeys, type NetcodeServerOptions, type Strays, serverSettings } from './server-options.ts';
@@ -64,6 +63,8 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
   readonly writtenNumber: Float64Array;
   readonly arrivals: Arrivals;
   readonly maxClients: number;
+  /** Connections that go to another endpoint, or come from one. */
+  readonly handovers: ServerHandovers;
   readonly #aead: Aead;
   readonly #rows: ServerSessions;
   readonly #gate: RequestGate;
@@ -125,6 +126,15 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
       this.#times,
     );
     this.#endings = new ServerEndings(this.#rows, this.#paths, this.#outbox, this.#wheel, this.#events);
+    this.handovers = new ServerHandovers(
+      this.#rows,
+      this.#ids,
+      this.#paths,
+      this.#endings,
+      this.#keepAlives,
+      this.#outbox,
+      this.#wheel,
+    );
     this.#welcomes = new ServerWelcomes(
       settings,
       this.#rows,
@@ -245,60 +255,6 @@ export class NetcodeServer implements Endpoint<NetcodeServerSink> {
     rows.farewell[connection] = encodeReason(code, text);
     this.#endings.end(connection, { code, side: 'local', text });
     this.#answers.sayFarewell(connection);
-  }
-
-  /** Whether a connection can be handed over now: let in, heard, and not about to go on under another token. */
-  isConfirmed(connection: number): boolean {
-    return this.#rows.state[connection] === CONFIRMED && this.#rows.successor[connection]! < 0;
-  }
-
-  /**
-   * Writes a connection down that `isConfirmed`, for another endpoint, and knows its client no more. Its number stays taken until
-   * `release`, or until `takeOver` gives it back: of all endpoints only one at a time may have the session.
-   */
-  handOver(connection: number, writer: ByteWriter): void {
-    this.#outbox.owes[connection] = 0;
-    this.#wheel.cancel(connection);
-    this.#rows.save(connection, writer);
-    this.#paths.save(connection, writer);
-    this.#paths.forget(connection);
-  }
-
-  /** Copies of the ids under which a connection is found, 8 bytes each. */
-  idsOf(connection: number): readonly Uint8Array[] {
-    return this.#ids.idsOf(connection);
-  }
-
-  /** Forgets a connection that was just taken over, without a word to its client. */
-  discard(connection: number): void {
-    this.#wheel.cancel(connection);
-    this.#paths.forget(connection);
-    this.#rows.end(connection, { code: 'moved', side: 'local', text: '' });
-    this.#rows.freeConnection(connection);
-  }
-
-  /** Frees the number of a connection that was handed over. */
-  release(connection: number): void {
-    this.#rows.freeConnection(connection);
-  }
-
-  /**
-   * Reads what `handOver` wrote. The client is not told: for it nothing has changed, but that it is asked to go on under an id of
-   * ours.
-   *
-   * @param taken the number that it had here, when it comes back; else -1
-   * @param numbersUsed packet numbers that another endpoint may have used meanwhile
-   * @returns the connection; -1: all are taken, or the client has one here
-   */
-  takeOver(reader: ByteReader, taken: number, numbersUsed: number, now: Micros): number {
-    const rows = this.#rows;
-    const connection = rows.load(reader, taken);
-    if (connection < 0) return -1;
-    rows.sessions.leap(connection, numbersUsed);
-    this.#paths.load(connection, reader);
-    this.#endings.open(connection);
-    this.#keepAlives.start(connection, now);
-    return connection;
   }
 
   /** Ends every connection and refuses those that wait to be admitted. */

@@ -234,6 +234,11 @@ export class ServerSessions {
     const data = userData.holds(connection) ? userData.copyOf(connection) : NO_DATA;
     writer.u16(data.length).bytes(data);
     this.sessions.save(connection, writer);
+    this.forget(connection);
+  }
+
+  /** The connection is a stranger's, and its keys are gone. The row stays taken. */
+  forget(connection: number): void {
     this.sessions.freeKeys(connection);
     this.#removeAddress(connection);
     this.#byClient.remove(this.clientId, connection * CLIENT_ID_BYTES);
