@@ -10,6 +10,7 @@ import { checkDirection } from '../link/direction-options.ts';
 import type { LinkDirection } from '../link/link.ts';
 import { EventQueue } from '../world/event-queue.ts';
 import type { SimHost } from '../world/host.ts';
+import { Spells } from '../world/spells.ts';
 import type { World } from '../world/world.ts';
 import { globMatcher } from './host-glob.ts';
 import {
@@ -20,7 +21,6 @@ import {
   type SettingChanges,
   type TraceReader,
 } from './link-settings.ts';
-import { Spells } from './spells.ts';
 
 export type Way = 'up' | 'down';
 

@@ -11,7 +11,8 @@
  * With faults, or with `scripted` alone, nothing befalls the run but them; without, chance decides as for the bare seed.
  */
 
-import { type Fault, FaultTextError, faultText, parseFault, timeOf, timeText, wordsOf } from '../link/fault.ts';
+import { type Fault, FaultTextError, faultText, parseFault, wordsOf } from '../link/fault.ts';
+import { timeOf, timeText } from '../link/fault-time.ts';
 
 /** By how much less a run is than its seed would have it. */
 export interface SwarmLimits {

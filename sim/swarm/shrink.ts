@@ -310,5 +310,5 @@ function kindOfFault(fault: Fault): string {
 }
 
 function placeOf(fault: Fault): string {
-  return fault.kind === 'rebind' ? fault.host : fault.direction;
+  return 'host' in fault ? fault.host : fault.direction;
 }

@@ -12,11 +12,14 @@ import type { ConnectionStats } from '../../transport/connection-stats.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
 import { Fates } from '../link/fates.ts';
 import type { Fault } from '../link/fault.ts';
+import type { TimedFault } from '../link/timed-fault.ts';
 import { openEngine } from '../world/engine-host.ts';
 import type { SimHost } from '../world/host.ts';
 import type { Stranger } from '../world/stranger.ts';
+import { TimedFaults } from '../world/timed-faults.ts';
 import { World } from '../world/world.ts';
 import { SwarmConnection } from './connection.ts';
+import { drawFaults } from './draw-faults.ts';
 import { Nonces } from './nonces.ts';
 import { type ClientPlan, drawPlan, drawStranger, healed, limited, type SwarmPlan } from './plan.ts';
 import { ROGUE_ID, Rogue } from './rogue.ts';
@@ -117,7 +120,7 @@ class SwarmRun {
   readonly #plan: SwarmPlan;
   readonly #serverHost: SimHost;
   readonly #stranger: Stranger;
-  readonly #metRebinds: Set<Fault> = new Set();
+  readonly #timed: TimedFaults;
   readonly #rogue: Rogue | null;
   #rogueIsIn = false;
   readonly #isHostile: boolean;
@@ -159,6 +162,15 @@ class SwarmRun {
     const rogueStream = world.streams.stream('swarm/rogue');
     this.#rogue = rogueStream.below(ROGUE_ONE_IN) === 0 ? new Rogue(rogueStream) : null;
     this.#rogue?.start(world, server, plan.healsAt);
+    const clients = drawn.clients.length;
+    const befalls = drawFaults(world.streams.stream('swarm/faults'), drawn.healsAt, clients);
+    this.#timed = new TimedFaults({
+      world,
+      fates: this.#fates,
+      faults: faults === null ? [...this.#rebindings(), ...befalls] : this.#fates.timed,
+      until: plan.healsAt,
+      allows: (fault) => this.#allows(fault),
+    });
     const isStrange =
       faults === null ? hostility !== null : faults.some(({ kind }) => kind === 'replay' || kind === 'corrupt');
     this.#isHostile = isStrange || this.#rogue !== null;
@@ -174,6 +186,9 @@ class SwarmRun {
   report(): SwarmReport {
     const talks = this.#connections.flatMap((one) => [one.toServer, one.toClient]);
     this.#sights.network(this.#world.stats);
+    this.#timed.settle();
+    for (const { kind } of this.#fates.met) this.#sights.befell(kind);
+    for (const host of [this.#serverHost, ...this.#connections.map((one) => one.host)]) this.#sights.host(host);
     return {
       seed: this.#world.seed,
       digest: this.#world.digest(),
@@ -186,19 +201,15 @@ class SwarmRun {
       complaints: this.#complaints,
       firstComplaintAt: this.#firstComplaintAt,
       faults: this.#fates.recorded,
-      met: new Set([...this.#fates.met, ...this.#metRebinds]),
+      met: this.#fates.met,
       sights: this.#sights.seen,
     };
   }
 
   async play(): Promise<void> {
-    for (const { at, host, address, fault } of this.#rebindings()) {
+    for (const { at, act } of this.#timed.steps) {
       await this.#pass(at);
-      const one = this.#connections.find(({ name }) => name === host);
-      if (one?.canRebind !== true) continue; // a new address would be the end, also of an attempt to connect
-      if (fault !== null) this.#metRebinds.add(fault);
-      one.rebound();
-      this.#world.rebind(one.host, { address });
+      act();
     }
     await this.#pass(this.#plan.healsAt);
     this.#heal();
@@ -222,20 +233,20 @@ class SwarmRun {
     if (this.#isStopped || until > untilMicros) throw new Stopped();
   }
 
-  /** Those during the bad time, in order. */
-  #rebindings(): readonly { at: Micros; host: string; address: boolean; fault: Fault | null }[] {
-    const scripted = this.#fates.hostFaults.flatMap((fault) =>
-      fault.kind === 'rebind' ? [{ at: fault.at, host: fault.host, address: fault.address, fault }] : [],
+  /** Those of the plan. */
+  #rebindings(): readonly TimedFault[] {
+    return this.#plan.clients.flatMap(({ rebindAt, rebindAddress: address }, i) =>
+      rebindAt === null ? [] : [{ kind: 'rebind', host: this.#connections[i]!.name, at: rebindAt, address } as const],
     );
-    const drawn = this.#plan.clients.map((client, i) => ({
-      at: client.rebindAt ?? NEVER,
-      host: this.#connections[i]!.name,
-      address: client.rebindAddress,
-      fault: null,
-    }));
-    return (this.#fates.replaces ? scripted : drawn)
-      .filter(({ at }) => at < this.#plan.healsAt)
-      .sort((a, b) => a.at - b.at);
+  }
+
+  /** A new address would be the end of who has no id to be found by, also of an attempt to connect. */
+  #allows(fault: TimedFault): boolean {
+    if (fault.kind !== 'rebind' && fault.kind !== 'natTimeout') return true;
+    const one = this.#connections.find(({ name }) => name === fault.host);
+    if (one?.canRebind !== true) return false;
+    if (fault.kind === 'rebind') one.rebound();
+    return true;
   }
 
   #heal(): void {
@@ -250,16 +261,19 @@ class SwarmRun {
     });
   }
 
-  /** The least time that a packet and its answer can take. */
+  /** The least time that a packet and its answer can take, by the clock of either end. */
   #shortest(name: string, { up, down }: ClientPlan): Micros {
     const ways: readonly [string, DirectionOptions][] = [
       [`${name}>server`, up],
       [`server>${name}`, down],
     ];
-    return ways.reduce((sum, [direction, { latencyMicros = 0, jitterMicros = 0 }]) => {
+    const shortest = ways.reduce((sum, [direction, { latencyMicros = 0, jitterMicros = 0 }]) => {
       const early = this.#fates.replaces ? -this.#fates.earliest(direction) : jitterMicros;
       return sum + latencyMicros - early;
     }, 0);
+    const slowestPpm = Math.min(this.#timed.slowestPpm(name), this.#timed.slowestPpm('server'));
+    // A clock that is set to another pace within the round trip may lose a microsecond each time.
+    return slowestPpm === 0 ? shortest : Math.floor((shortest * (1_000_000 + slowestPpm)) / 1_000_000) - 2;
   }
 
   /** Nobody measures less than the path takes; where a stranger's copies are faster than the originals, anything goes. */

@@ -202,7 +202,8 @@ export class Transit implements DirectionWatcher {
 
   /** Datagram `id` has come to the end of a direction that holds: it waits there for the release. */
   hold(direction: LinkDirection, id: number): void {
-    if (!this.held.add(direction.number, id)) this.#dropAtQueue(id);
+    if (this.held.add(direction.number, id)) direction.stats.held++;
+    else this.#dropAtQueue(id);
   }
 
   /** A direction was cut, mended, held or released. */

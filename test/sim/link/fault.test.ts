@@ -1,7 +1,8 @@
 // Faults as text: what is written is read back, and a line that cannot be read is named.
 
 import { describe, expect, it } from 'vitest';
-import { faultText, parseFaults, timeText } from '../../../sim/link/fault.ts';
+import { faultText, parseFaults } from '../../../sim/link/fault.ts';
+import { timeText } from '../../../sim/link/fault-time.ts';
 
 const LINES = [
   'drop client-0>server #3',
