@@ -9,7 +9,6 @@
 import type { Server } from '../../engine/server.ts';
 import { type Micros, NEVER } from '../../sys/api.ts';
 import type { ConnectionStats } from '../../transport/connection-stats.ts';
-import type { DirectionOptions } from '../link/direction-options.ts';
 import { Fates } from '../link/fates.ts';
 import type { Fault } from '../link/fault.ts';
 import type { TimedFault } from '../link/timed-fault.ts';
@@ -23,6 +22,7 @@ import { drawFaults } from './draw-faults.ts';
 import { Nonces } from './nonces.ts';
 import { type ClientPlan, drawPlan, drawStranger, healed, limited, type SwarmPlan } from './plan.ts';
 import { ROGUE_ID, Rogue } from './rogue.ts';
+import { tooShortTrips } from './round-trips.ts';
 import { SECONDS_BY_DEFAULT, type SwarmLimits } from './script.ts';
 import { type Sight, Sights } from './sights.ts';
 import { SWARM_DECLARATIONS, type SwarmChannels } from './talk.ts';
@@ -88,7 +88,7 @@ const MICROS_A_BYTE = 4;
 /** After that for so long no packet with a payload leaves, but for the last acks. */
 const IDLE_MICROS = 1_000_000;
 const IDLE_PACKETS_MAX = 2;
-/** An idle client asks each 2 s whether it is heard; so long after it asked, it knows, and does not ask again yet. */
+/** An idle client asks each 2 s whether it is heard; so long after it asked, it knows. */
 const ANSWERED_MICROS = 500_000;
 /** Complaints that a report keeps: the first ones tell, the rest follow from them. */
 const COMPLAINTS_MAX = 20;
@@ -254,38 +254,18 @@ class SwarmRun {
     this.#fates.end();
     this.#plan.clients.forEach((client, i) => {
       const one = this.#connections[i]!;
-      this.#checkRoundTrips(one, this.#shortest(one.name, client));
+      this.#checkRoundTrips(one, client);
       this.#world.link(one.host, this.#serverHost, healed(client.up), healed(client.down));
       for (const { waitingBytes } of one.ends()) this.#mostWaiting = Math.max(this.#mostWaiting, waitingBytes);
       one.heal();
     });
   }
 
-  /** The least time that a packet and its answer can take, by the clock of either end. */
-  #shortest(name: string, { up, down }: ClientPlan): Micros {
-    const ways: readonly [string, DirectionOptions][] = [
-      [`${name}>server`, up],
-      [`server>${name}`, down],
-    ];
-    const shortest = ways.reduce((sum, [direction, { latencyMicros = 0, jitterMicros = 0 }]) => {
-      const early = this.#fates.replaces ? -this.#fates.earliest(direction) : jitterMicros;
-      return sum + latencyMicros - early;
-    }, 0);
-    const slowestPpm = Math.min(this.#timed.slowestPpm(name), this.#timed.slowestPpm('server'));
-    // A clock that is set to another pace within the round trip may lose a microsecond each time.
-    return slowestPpm === 0 ? shortest : Math.floor((shortest * (1_000_000 + slowestPpm)) / 1_000_000) - 2;
-  }
-
-  /** Nobody measures less than the path takes; where a stranger's copies are faster than the originals, anything goes. */
-  #checkRoundTrips(one: SwarmConnection, shortest: Micros): void {
+  /** Where a stranger's copies are faster than the originals, anything goes. */
+  #checkRoundTrips(one: SwarmConnection, client: ClientPlan): void {
     if (this.#isHostile) return;
-    one.ends().forEach((stats, end) => {
-      if (!stats.rttIsMeasured || stats.rttMinMicros >= shortest) return;
-      const side = end === 0 ? 'client' : 'server';
-      this.complain(
-        `${one.name}: the ${side} measured a round trip of ${stats.rttMinMicros} us where it takes ${shortest} us`,
-      );
-    });
+    const slowestPpm = Math.min(this.#timed.slowestPpm(one.name), this.#timed.slowestPpm('server'));
+    for (const text of tooShortTrips(one, client, this.#fates, slowestPpm)) this.complain(text);
   }
 
   async #settle(): Promise<void> {
@@ -311,22 +291,20 @@ class SwarmRun {
         if (packets > IDLE_PACKETS_MAX) this.complain(`${one.name}: the idle ${side} sent ${packets} packets`);
       });
     });
-    const asks = this.#connections.some((one) => one.ends().some(({ inFlightBytes }) => inFlightBytes > 0));
-    if (asks) await this.#pass(this.#world.now + ANSWERED_MICROS);
-    for (const one of this.#connections) {
-      for (const [end, stats] of one.ends().entries()) {
-        this.#checkEmpty(`${one.name}: the idle ${end === 0 ? 'client' : 'server'}`, stats);
-      }
-    }
+    await this.#beEmpty();
   }
 
-  #checkEmpty(whose: string, stats: ConnectionStats): void {
-    const { waitingMessages, waitingBytes, unsettledMessages, inFlightBytes } = stats;
-    if (waitingMessages + waitingBytes + unsettledMessages + inFlightBytes === 0) return;
-    this.complain(
-      `${whose} holds ${waitingMessages} messages of ${waitingBytes} bytes, ${unsettledMessages} without fate, ` +
-        `and has ${inFlightBytes} bytes in flight`,
-    );
+  /** Each end has nothing left; one that asks whether it is heard has, until it is answered. */
+  async #beEmpty(): Promise<void> {
+    let left = this.#connections.flatMap((one) => one.ends().map((_, end) => ({ one, end })));
+    for (let waited = 0; ; waited += STEP_MICROS) {
+      left = left.filter(({ one, end }) => holdings(one.ends()[end]!) !== null);
+      if (left.length === 0 || waited >= ANSWERED_MICROS) break;
+      await this.#pass(this.#world.now + STEP_MICROS);
+    }
+    for (const { one, end } of left) {
+      this.complain(`${one.name}: the idle ${end === 0 ? 'client' : 'server'} ${holdings(one.ends()[end]!)}`);
+    }
   }
 
   #countFaults(): void {
@@ -380,4 +358,14 @@ class SwarmRun {
       });
     });
   }
+}
+
+/** What an end has not got rid of; null: nothing. */
+function holdings(stats: ConnectionStats): string | null {
+  const { waitingMessages, waitingBytes, unsettledMessages, inFlightBytes } = stats;
+  if (waitingMessages + waitingBytes + unsettledMessages + inFlightBytes === 0) return null;
+  return (
+    `holds ${waitingMessages} messages of ${waitingBytes} bytes, ${unsettledMessages} without fate, ` +
+    `and has ${inFlightBytes} bytes in flight`
+  );
 }
