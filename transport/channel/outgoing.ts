@@ -248,6 +248,12 @@ export class Outgoing {
     return rings.large[slot] === NONE || rings.carrier[slot] !== 0 || rings.charge[slot]! >= rings.length[slot]!;
   }
 
+  /** No message from here on has been sent. Values of latest state may have gone past one that waits. */
+  sentEnd(s: number, channel: number): number {
+    const { rings, channels } = this;
+    return channels.kind[channel] === LATEST_STATE ? rings.nextId[s]! : rings.nextWaiting[s]!;
+  }
+
   /** Forgets everything of a connection. Its packets' rows must have been given back before. */
   clear(c: number): void {
     const { count } = this.channels;

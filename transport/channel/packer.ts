@@ -88,7 +88,7 @@ export class Packer {
     for (let channel = 0; channel < channels.count; channel++) {
       const s = c * channels.count + channel;
       if (rings.base[s] === NONE || !isReliable(channels.kind[channel]!)) continue;
-      const end = this.#sentEnd(s, channel);
+      const end = this.#outgoing.sentEnd(s, channel);
       for (let id = rings.oldest[s]!; id < end; id++) {
         const slot = rings.slotOf(s, id);
         if (rings.state[slot] !== IN_FLIGHT || rings.carrier[slot] === this.#serial) continue;
@@ -342,12 +342,6 @@ export class Packer {
     return id;
   }
 
-  /** No message from here on has been sent. Values of latest state may have gone past one that waits. */
-  #sentEnd(s: number, channel: number): number {
-    const { rings, channels } = this.#outgoing;
-    return channels.kind[channel] === LATEST_STATE ? rings.nextId[s]! : rings.nextWaiting[s]!;
-  }
-
   #grantCopies(c: number, s: number, id: number, slot: number): void {
     const { rings } = this.#outgoing;
     if (this.#copies === 0 || rings.length[slot]! > COPY_BYTES_MAX) return;
@@ -364,7 +358,7 @@ export class Packer {
       const s = c * channels.count + channel;
       if (rings.copying[s] === 0) continue;
       let first = Math.max(rings.copyFrom[s]!, rings.oldest[s]!);
-      const end = this.#sentEnd(s, channel);
+      const end = this.#outgoing.sentEnd(s, channel);
       for (let id = first; id < end; id++) {
         const slot = rings.slotOf(s, id);
         const copies = rings.copies[slot]!;

@@ -8,7 +8,7 @@ import { runSwarm } from '../../../sim/swarm/swarm.ts';
 import { NEVER } from '../../../sys/api.ts';
 
 /** Together they meet something of every kind that is drawn. */
-const SEEDS = [3, 7, 12, 17, 21, 25, 31, 32, 39, 45];
+const SEEDS = [3, 7, 12, 16, 17, 21, 25, 31, 32, 39, 45];
 
 describe('the faults of a seed', () => {
   it('by script, in place of chance, are the same run to the last byte', async () => {
