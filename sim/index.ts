@@ -24,7 +24,6 @@ export {
   faultText,
   type PacketFault,
   parseFaults,
-  type RebindFault,
 } from './link/fault.ts';
 export type { DirectionStats, LinkDirection } from './link/link.ts';
 export type { BurstLoss, ChainLoss, LossModel } from './link/loss.ts';
@@ -33,6 +32,7 @@ export type { FourStateLoss } from './link/loss-four-state.ts';
 export type { TimeLoss } from './link/loss-in-time.ts';
 export type { PolicerOptions } from './link/policer.ts';
 export { type RateTraceTimes, readRateTrace } from './link/rate-trace.ts';
+export type { HostFault, RebindFault, TimedFault, WayFault } from './link/timed-fault.ts';
 export type { WifiOptions } from './link/wifi-delay.ts';
 export { type LoopOptions, ProxyLoop } from './proxy/proxy-loop.ts';
 export type { ProxyMachine, ProxyOptions } from './proxy/proxy-options.ts';
@@ -63,5 +63,6 @@ export type { AeadFactory, SimSys } from './world/sim-sys.ts';
 export type { FaultSpan, SendError } from './world/socket-faults.ts';
 export type { Stranger, StrangerOptions } from './world/stranger.ts';
 export type { Stream, Streams } from './world/streams.ts';
+export { TimedFaults, type TimedFaultsOptions, type TimedStep } from './world/timed-faults.ts';
 export type { NetworkStats } from './world/transit.ts';
 export { World, type WorldOptions } from './world/world.ts';

@@ -4,6 +4,7 @@
 
 import type { DatagramBatch, Micros } from '../sys/api.ts';
 import { NEVER } from '../sys/api.ts';
+import { END } from './channel/carried.ts';
 import type { Outgoing } from './channel/outgoing.ts';
 import { Packer } from './channel/packer.ts';
 import { PacketWriter } from './channel/packet-writer.ts';
@@ -60,7 +61,9 @@ export class PacketBuilder {
     this.packer.begin(copies);
     this.#putAck(c, now);
     const afterAck = writer.at;
+    const isEmpty = writer.length === 0;
     this.#control.putRiders(c, writer, carried);
+    const afterRiders = writer.at;
     if ((reasons & FOR_CONTROL) !== 0) this.#control.put(c, writer, carried);
     const before = writer.at;
     if ((reasons & FOR_REAL_TIME) !== 0) this.packer.putMessages(c, false, now);
@@ -71,11 +74,23 @@ export class PacketBuilder {
     if (writer.at === afterAck && ((reasons & FOR_PROBE) !== 0 || this.#pingsAcks(c, writer.length))) {
       this.#control.putPing(writer, carried);
     }
+    // Riders are no reason for a packet: a lane may be ready, and nothing of it fit the window.
+    if (isEmpty && writer.at === afterRiders && (reasons & FOR_PROBE) === 0) return this.#nothing(batch);
     this.eliciting = writer.at > afterAck;
     if (writer.length > 0 && this.#clock.timeDue(c, now)) this.#putTime(c, now);
     batch.length[batch.count] = writer.length;
     if (this.counts !== null) this.counts.addSent(c, writer.bytes, batch.home(batch.count), writer.length);
     return writer.length;
+  }
+
+  /** No packet after all. */
+  #nothing(batch: DatagramBatch): number {
+    const { carried } = this.#outgoing;
+    for (let row = carried.building; row !== END; row = carried.free(row));
+    carried.building = END;
+    this.eliciting = false;
+    batch.length[batch.count] = 0;
+    return 0;
   }
 
   /** An ack goes with every packet when there is one to give. */

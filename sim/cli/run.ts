@@ -11,6 +11,7 @@ import { addGameOptions, type GameOptions, realAead } from './game-options.ts';
 import { addNetworkOptions, type NetworkOptions } from './network-options.ts';
 import { checkPlace, writeHtml } from './report-file.ts';
 import { addFileArgument, optionsWithFile, scenarioOf } from './scenario-options.ts';
+import { readScript, scriptLine } from './script-option.ts';
 import { SIM } from './spoken.ts';
 
 interface RunOptions extends GameOptions, NetworkOptions, CaptureOptions {
@@ -18,6 +19,7 @@ interface RunOptions extends GameOptions, NetworkOptions, CaptureOptions {
   readonly json: boolean;
   readonly series: boolean;
   readonly html?: string;
+  readonly script?: string;
   readonly strict: boolean;
   readonly aead: 'sim' | 'real';
 }
@@ -29,6 +31,7 @@ addCaptureOptions(addGameOptions(addNetworkOptions(addFileArgument(runCommand)),
   .addOption(
     new Option('--aead <kind>', 'cryptography: a stand-in, or the real one').choices(['sim', 'real']).default('sim'),
   )
+  .option('--script <file>', 'faults by packet and time, as swarm and shrink write them, in place of chance')
   .option('--strict', 'clocks, timers and Math.random throw in the game', false)
   .option('--json', 'print one JSON object', false)
   .option('--series', 'put samples over time into it', false)
@@ -40,6 +43,7 @@ addCaptureOptions(addGameOptions(addNetworkOptions(addFileArgument(runCommand)),
       `  ${SIM} run samples/scenarios/train.json --seed 9\n` +
       `  ${SIM} run --loss 5 --burst 4 --rate 2 --queue 100 --duplicate 1 --reorder 1\n` +
       `  ${SIM} run --loss 5 --seconds 10 --pcap out.pcapng --qlog out.sqlog --html out.html\n` +
+      `  ${SIM} run --game ./my-game.ts --clients 2 --latency 40 --script failure-min.txt\n` +
       `  ${SIM} run --game ./my-game.ts --clients 100 --loss 2 --seconds 600 --json`,
   )
   .action(run);
@@ -48,6 +52,7 @@ async function run(file: string | undefined, given: RunOptions, command: Command
   const options = optionsWithFile(file, given, command);
   checkPlace('--html', options.html);
   const { scenario, verdicts } = await scenarioOf(options);
+  const script = options.script === undefined ? null : readScript(options.script, scenario.clients);
   const openAead = options.aead === 'real' ? await realAead() : null;
   const written = new RunCapture(options, scenario.clients, commandTyped());
   const start = performance.now();
@@ -58,6 +63,7 @@ async function run(file: string | undefined, given: RunOptions, command: Command
       strict: options.strict,
       series: options.series || options.html !== undefined,
       warn: (text) => void process.stderr.write(`${text}\n`),
+      ...(script === null ? {} : { script }),
       ...(openAead === null ? {} : { openAead }),
       ...(written.capture === null ? {} : { capture: written.capture }),
     });
@@ -111,6 +117,7 @@ function table(report: ScenarioReport, options: RunOptions, wallSeconds: number)
   return [
     `scenario         ${report.scenario}, ${report.clients} clients${failed}, seed ${report.seed}`,
     `links            ${linksText(options)}`,
+    ...(report.script === undefined ? [] : [scriptLine(options.script!, report.script)]),
     `virtual time     ${report.virtualSeconds} s in ${wallSeconds.toFixed(2)} s${speed}`,
     `packets sent     ${count(packetsSent)}`,
     `packets dropped  ${count(packetsDropped)} (${share} %): ${causesText(dropped)}`,

@@ -1,9 +1,16 @@
-/** What `replay` and `shrink` are about: a seed, a failure that `swarm` wrote, or a script. */
+/** What `replay` and `shrink` are about: a seed, a failure that `swarm` wrote, or a script; and the script of `run`. */
 
 import { existsSync, readFileSync } from 'node:fs';
-import { FaultTextError } from '../link/fault.ts';
-import { parseScript, SECONDS_BY_DEFAULT, type SwarmFailure, type SwarmScript } from '../swarm/script.ts';
+import { type Fault, FaultTextError } from '../link/fault.ts';
+import {
+  faultsOfScript,
+  parseScript,
+  SECONDS_BY_DEFAULT,
+  type SwarmFailure,
+  type SwarmScript,
+} from '../swarm/script.ts';
 import { UsageError } from './command.ts';
+import { textOf } from './scenario-file.ts';
 
 export const SUBJECT = '<seed | failure.json | script.txt>';
 
@@ -13,15 +20,24 @@ export function readSubject(text: string, seconds: number = SECONDS_BY_DEFAULT):
     if (/[./\\]/.test(text)) throw new UsageError(`there is no file ${text}: give a seed, or a file that swarm wrote`);
     return { seed: text, seconds, limits: {}, faults: null };
   }
-  const content = readFileSync(text, 'utf8');
+  return readAs(text, readFileSync(text, 'utf8'), parseScript);
+}
+
+/** The faults of a script, or of a failure that `swarm` wrote, for another run. Throws UsageError. */
+export function readFaults(file: string): readonly Fault[] {
+  return readAs(file, textOf(file, file), faultsOfScript);
+}
+
+/** Reads the lines of a script, which a failure has in it. Throws UsageError that begins with the file's name. */
+function readAs<T>(file: string, content: string, parse: (text: string) => T): T {
   try {
-    if (!text.endsWith('.json')) return parseScript(content);
+    if (!file.endsWith('.json')) return parse(content);
     const failure = JSON.parse(content) as SwarmFailure;
-    if (failure.schema !== 'tickwire/swarm-failure/1') throw new UsageError(`${text} is no failure that swarm wrote`);
-    return parseScript(failure.script.join('\n'));
+    if (failure?.schema !== 'tickwire/swarm-failure/1') throw new UsageError(`${file} is no failure that swarm wrote`);
+    return parse(failure.script.join('\n'));
   } catch (error) {
-    if (error instanceof FaultTextError) throw new UsageError(`${text}: ${error.message}`);
-    if (error instanceof SyntaxError) throw new UsageError(`${text} is no JSON: ${error.message}`);
+    if (error instanceof FaultTextError) throw new UsageError(`${file}: ${error.message}`);
+    if (error instanceof SyntaxError) throw new UsageError(`${file} is no JSON: ${error.message}`);
     throw error;
   }
 }

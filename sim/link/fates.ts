@@ -10,7 +10,8 @@
 import type { Micros } from '../../sys/api.ts';
 import { CORRUPT_KINDS, INTACT } from './corrupt.ts';
 import { NO_COPY } from './duplicate.ts';
-import type { Fault, PacketFault } from './fault.ts';
+import { type Fault, isPacketFault, type PacketFault } from './fault.ts';
+import type { TimedFault } from './timed-fault.ts';
 
 /** The same as LOST of `link.ts`, which imports this file. */
 const GONE = -1;
@@ -29,8 +30,9 @@ export class Fates {
   readonly replaces: boolean;
   /** Faults that have happened, in that order; stays empty without `record`. */
   readonly recorded: Fault[] = [];
-  /** Of the script, what befalls hosts; for who drives the world to do. */
-  readonly hostFaults: readonly Fault[];
+  /** Of the script, what befalls ways and hosts in time: for `TimedFaults` to do. */
+  readonly timed: readonly TimedFault[];
+  readonly #metTimed: Set<TimedFault> = new Set();
   readonly #records: boolean;
   readonly #script: Map<string, PacketFault[]> = new Map();
   readonly #directions: Map<string, DirectionFates> = new Map();
@@ -38,9 +40,9 @@ export class Fates {
   constructor({ script = [], replaces = false, record = false }: FatesOptions) {
     this.replaces = replaces;
     this.#records = record;
-    this.hostFaults = script.filter((fault) => fault.kind === 'rebind');
+    this.timed = script.filter((fault) => !isPacketFault(fault));
     for (const fault of script) {
-      if (fault.kind === 'rebind') continue;
+      if (!isPacketFault(fault)) continue;
       const known = this.#script.get(fault.direction);
       if (known === undefined) this.#script.set(fault.direction, [fault]);
       else known.push(fault);
@@ -68,14 +70,19 @@ export class Fates {
     for (const direction of this.#directions.values()) direction.end();
   }
 
-  /** Lists what happened to a host. */
-  note(fault: Fault): void {
+  /** Lists what happened to a way or a host. */
+  note(fault: TimedFault): void {
     if (this.#records) this.recorded.push(fault);
   }
 
-  /** Faults of the script whose packet came; hosts' faults are the driver's to tell. */
+  /** A fault in time was done, and something came of it. */
+  meet(fault: TimedFault): void {
+    this.#metTimed.add(fault);
+  }
+
+  /** Faults whose packet came; and of those in time, which were done and met something. */
   get met(): ReadonlySet<Fault> {
-    return new Set([...this.#directions.values()].flatMap((direction) => [...direction.met]));
+    return new Set<Fault>([...[...this.#directions.values()].flatMap(({ met }) => [...met]), ...this.#metTimed]);
   }
 }
 

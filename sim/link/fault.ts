@@ -7,14 +7,16 @@
  *     corrupt client-0>server #7 flip              # or truncate, extend, splice
  *     deliver client-0>server #9                   # whatever chance says, it arrives after the plain latency
  *     replay client-0>server #11 after 30ms flip from elsewhere
- *     rebind client-0 at 250ms to another address
+ *     cut client-0>server at 250ms for 150ms       # and what else befalls ways and hosts in time (`timed-fault.ts`)
  *
  * Packets are counted from 0 in each direction. A direction is `from>to`, by the names of the hosts.
  */
 
 import type { Micros } from '../../sys/api.ts';
 import { CORRUPT_KINDS, type CorruptKind } from './corrupt.ts';
+import { timeOf, timeText } from './fault-time.ts';
 import { DELAY_MICROS_MAX } from './option-checks.ts';
+import { isTimedKind, parseTimed, TIMED_EXAMPLES, type TimedFault, timedText } from './timed-fault.ts';
 
 /** What becomes of one packet of one direction. */
 export interface PacketFault {
@@ -27,19 +29,11 @@ export interface PacketFault {
   readonly damage: CorruptKind | null;
   /** `replay`: under the address of a stranger, not of the sender. */
   readonly elsewhere: boolean;
-  /** When it happened, where that is known: a packet was judged, or a host rebound. */
+  /** When the packet was judged, where that is known. */
   readonly at?: Micros;
 }
 
-/** A host is seen under another port, or address, from a time on (`World.rebind`). */
-export interface RebindFault {
-  readonly kind: 'rebind';
-  readonly host: string;
-  readonly at: Micros;
-  readonly address: boolean;
-}
-
-export type Fault = PacketFault | RebindFault;
+export type Fault = PacketFault | TimedFault;
 
 /** A line that cannot be read. */
 export class FaultTextError extends Error {}
@@ -47,11 +41,7 @@ export class FaultTextError extends Error {}
 /** Comments begin at a line's start or after a blank, and not before a digit: `#3` is a packet. */
 const COMMENT = /(^|\s)#(?!\d).*$/;
 const PACKET = /^(\w+) (.+>.+) #(\d+)(?: (.*))?$/;
-const TIME = /^(-?\d+(?:\.\d+)?) ?(us|ms|s)$/;
-const UNIT_MICROS: { readonly [unit: string]: number } = { us: 1, ms: 1_000, s: 1_000_000 };
 const INDEX_MAX = 0xffff_ffff;
-/** A fault is at most so far from the beginning: a day. */
-const AT_MICROS_MAX = 86_400_000_000;
 const FORMS: { readonly [kind: string]: string } = {
   drop: "'drop a>b #3'",
   deliver: "'deliver a>b #3'",
@@ -59,7 +49,7 @@ const FORMS: { readonly [kind: string]: string } = {
   duplicate: "'duplicate a>b #3' or 'duplicate a>b #3 after 5ms'",
   corrupt: `'corrupt a>b #3 flip' (or ${CORRUPT_KINDS.slice(1).join(', ')})`,
   replay: "'replay a>b #3 after 30ms', then perhaps a damage and 'from elsewhere'",
-  rebind: "'rebind a at 250ms', then perhaps 'to another address'",
+  ...TIMED_EXAMPLES,
 };
 
 /** Reads a script. Throws FaultTextError that names the line. */
@@ -84,16 +74,14 @@ export function parseFault(words: string, lineNumber: number): Fault {
   if (form === null) {
     throw new FaultTextError(`line ${lineNumber}: '${kind}' is no fault: give one of ${Object.keys(FORMS).join(', ')}`);
   }
-  const found = kind === 'rebind' ? parseRebind(words) : parsePacket(words);
+  const found = isTimedKind(kind) ? parseTimed(words) : parsePacket(words);
   if (found === null) throw new FaultTextError(`line ${lineNumber}: '${words}' cannot be read: write ${form}`);
   return found;
 }
 
 /** The line of a fault. */
 export function faultText(fault: Fault): string {
-  if (fault.kind === 'rebind') {
-    return `rebind ${fault.host} at ${timeText(fault.at)}${fault.address ? ' to another address' : ''}`;
-  }
+  if (!isPacketFault(fault)) return timedText(fault);
   const { kind, direction, index, micros, damage, elsewhere } = fault;
   const words = [`${kind} ${direction} #${index}`];
   if (kind === 'delay') words.push(`by ${timeText(micros)}`);
@@ -103,22 +91,9 @@ export function faultText(fault: Fault): string {
   return words.join(' ');
 }
 
-/** Microseconds as text that is read back exactly: `40ms`, `0.25ms`. */
-export function timeText(micros: Micros): string {
-  return `${micros / 1_000}ms`;
-}
-
-/** Reads `40ms`, `1.5s`, `250us`; NaN when it is none. */
-export function timeOf(text: string): Micros {
-  const [, value, unit] = TIME.exec(text) ?? [];
-  return value === undefined ? Number.NaN : Math.round(Number(value) * UNIT_MICROS[unit!]!);
-}
-
-function parseRebind(words: string): RebindFault | null {
-  const [, host, time, address] = /^rebind (.+) at (.+?)( to another address)?$/.exec(words) ?? [];
-  const at = timeOf(time ?? '');
-  if (host === undefined || !(at >= 0 && at <= AT_MICROS_MAX)) return null;
-  return { kind: 'rebind', host, at, address: address !== undefined };
+/** Whether it is about one packet; else it befalls a way or a host at a time. */
+export function isPacketFault(fault: Fault): fault is PacketFault {
+  return 'index' in fault;
 }
 
 function parsePacket(words: string): PacketFault | null {

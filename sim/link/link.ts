@@ -43,6 +43,8 @@ export interface DirectionStats {
   corrupted: number;
   /** Copies that the network made. */
   duplicated: number;
+  /** Came to the end while it held, copies too: they wait there, or waited. */
+  held: number;
   /** Reached their host, copies too. */
   delivered: number;
 }
@@ -69,6 +71,7 @@ export function noDirectionStats(): DirectionStats {
     lost: 0,
     corrupted: 0,
     duplicated: 0,
+    held: 0,
     delivered: 0,
   };
 }

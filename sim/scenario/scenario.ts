@@ -6,10 +6,13 @@ import type { GameModule, Host } from '../../engine/host.ts';
 import type { MessageTap } from '../../engine/message-tap.ts';
 import type { Capture } from '../capture/capture.ts';
 import type { DirectionOptions } from '../link/direction-options.ts';
+import { Fates } from '../link/fates.ts';
+import type { Fault } from '../link/fault.ts';
 import { openEngine } from '../world/engine-host.ts';
 import { millisOf } from '../world/latency-histogram.ts';
 import { SimAead } from '../world/sim-aead.ts';
 import type { AeadFactory } from '../world/sim-sys.ts';
+import { TimedFaults } from '../world/timed-faults.ts';
 import { World } from '../world/world.ts';
 import { ConnectionWatch } from './connection-watch.ts';
 import { forgetful, Lives } from './lives.ts';
@@ -45,6 +48,11 @@ export interface Scenario {
    * for all. `restart` begins another life of a host that has crashed: the game's code with the arguments of the first.
    */
   readonly prepare?: (world: World, restart: Restart) => void;
+  /**
+   * What becomes of packets, ways and hosts (`link/fault.ts`), in place of chance: latency, rate, queue, policer and MTU stay, and
+   * nothing else befalls the run but this and what `prepare` does. Default: chance.
+   */
+  readonly script?: readonly Fault[];
   /** See `WorldOptions.strict`. */
   readonly strict?: boolean;
   /** See `WorldOptions.openAead`. */
@@ -117,6 +125,8 @@ export interface ScenarioReport {
   readonly deadlineMs: number;
   /** Messages of the game, by direction and channel. */
   readonly channels: readonly ChannelReport[];
+  /** Faults of the script, where there was one, and how many of them met their packet, or had something come of them. */
+  readonly script?: { readonly faults: number; readonly met: number };
   /** The run over time, where it was asked for. */
   readonly series?: SeriesReport;
 }
@@ -126,12 +136,14 @@ export interface ScenarioReport {
  * but a result (`clientsFailed`).
  */
 export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
-  const { game, capture, warn = () => {} } = scenario;
+  const { game, capture, script, warn = () => {} } = scenario;
+  const fates = script === undefined ? null : new Fates({ script, replaces: true });
   const world = new World({
     seed: scenario.seed,
     link: scenario.link,
     strict: scenario.strict ?? false,
     ...(scenario.openAead === undefined ? {} : { openAead: scenario.openAead }),
+    ...(fates === null ? {} : { fates }),
   });
   const server = world.host('server');
   const address = server.address(SERVER_PORT);
@@ -168,6 +180,9 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
     });
   }
   scenario.prepare?.(world, lives.restart);
+  const timed = fates === null ? null : new TimedFaults({ world, fates, faults: fates.timed });
+  timed?.schedule();
+  if (script?.some(({ kind }) => kind === 'replay') === true) world.stranger(null);
   const series = scenario.series === true ? new Series(world, messages, watch) : null;
   const untilMicros = scenario.seconds * 1_000_000;
   try {
@@ -175,8 +190,12 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
   } finally {
     capture?.end(world.now); // also of a run that failed: of that one most of all
   }
-  const report = reportOf(scenario, world, clientsFailed, messages, watch);
-  return series === null ? report : { ...report, series: series.report() };
+  timed?.settle();
+  return {
+    ...reportOf(scenario, world, clientsFailed, messages, watch),
+    ...(fates === null ? {} : { script: { faults: script!.length, met: fates.met.size } }),
+    ...(series === null ? {} : { series: series.report() }),
+  };
 }
 
 function listenIn(

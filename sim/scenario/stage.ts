@@ -9,6 +9,7 @@ import { checkBottleneck } from '../link/bottleneck-options.ts';
 import { checkDirection } from '../link/direction-options.ts';
 import { EventQueue } from '../world/event-queue.ts';
 import type { SimHost } from '../world/host.ts';
+import { Spells } from '../world/spells.ts';
 import { globMatcher } from './host-glob.ts';
 import {
   bottleneckOptionsOf,
@@ -19,7 +20,6 @@ import {
   type TraceReader,
 } from './link-settings.ts';
 import type { PlayedWay, Scene } from './scene.ts';
-import { Spells } from './spells.ts';
 
 export type Way = 'up' | 'down';
 

@@ -34,8 +34,7 @@ export class SwarmConnection {
   /** The network has healed: nobody says anything more. */
   #healed = false;
   #isToLeave = false;
-  /** Its address has changed, and the server has not noticed yet. */
-  #isLost = false;
+  #hasLeft = false;
 
   constructor(
     world: World,
@@ -91,16 +90,14 @@ export class SwarmConnection {
 
   /** Its address has changed. */
   rebound(): void {
-    this.#isLost = true;
     const bytes = this.ends().reduce((sum, stats) => sum + stats.inFlightBytes, 0);
     this.#sights.see('an address changed with bytes in flight', bytes > 0);
   }
 
   /** The server has found it at another address. */
   moved(): void {
-    this.#isLost = false;
     this.#sights.see('a player found at a new address');
-    if (this.#isToLeave) this.#leave();
+    if (this.#isToLeave && !this.#hasLeft && !this.#isLost) this.#leave();
   }
 
   /** Nothing more is said from now on, and who is to leave leaves. */
@@ -116,7 +113,14 @@ export class SwarmConnection {
     if (!this.#isLost) this.#leave();
   }
 
+  /** Its address has changed, and the server has not noticed yet. */
+  get #isLost(): boolean {
+    const { nat } = this.host;
+    return nat !== null && !nat.maps(portOfText(this.#peer!.address));
+  }
+
   #leave(): void {
+    this.#hasLeft = true;
     const { ending } = this.#plan;
     const act = (): void => {
       if (ending === 'close') void this.client!.close('enough');
@@ -204,4 +208,9 @@ export class SwarmConnection {
       await engine.sleep(every > 0 ? every : EVERY_MICROS);
     }
   }
+}
+
+/** The port of `10.0.0.1:40000`. */
+function portOfText(address: string): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1));
 }

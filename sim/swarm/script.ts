@@ -11,7 +11,8 @@
  * With faults, or with `scripted` alone, nothing befalls the run but them; without, chance decides as for the bare seed.
  */
 
-import { type Fault, FaultTextError, faultText, parseFault, timeOf, timeText, wordsOf } from '../link/fault.ts';
+import { type Fault, FaultTextError, faultText, parseFault, wordsOf } from '../link/fault.ts';
+import { timeOf, timeText } from '../link/fault-time.ts';
 
 /** By how much less a run is than its seed would have it. */
 export interface SwarmLimits {
@@ -57,8 +58,19 @@ export function scriptLines({ seed, seconds, limits, faults }: SwarmScript): str
   return [...lines, ...(faults ?? []).map(faultText)];
 }
 
-/** Reads a script. Throws FaultTextError that names the line. */
-export function parseScript(text: string): SwarmScript {
+/** What lines say. */
+interface Lines {
+  readonly head: Readonly<Record<string, string>>;
+  readonly faults: readonly Fault[];
+  readonly isScripted: boolean;
+}
+
+/** The faults alone, for another run than the swarm's: whatever is said of that one is read and left out. Throws FaultTextError. */
+export function faultsOfScript(text: string): readonly Fault[] {
+  return readLines(text).faults;
+}
+
+function readLines(text: string): Lines {
   const head: Record<string, string> = {};
   const faults: Fault[] = [];
   let isScripted = false;
@@ -73,6 +85,12 @@ export function parseScript(text: string): SwarmScript {
       throw new FaultTextError(`line ${i + 1}: '${words}' cannot be read: write '${EXAMPLES[name]}'`);
     } else head[name] = value!;
   });
+  return { head, faults, isScripted };
+}
+
+/** Reads a script. Throws FaultTextError that names the line. */
+export function parseScript(text: string): SwarmScript {
+  const { head, faults, isScripted } = readLines(text);
   if (head.seed === undefined) throw new FaultTextError("the script names no seed: write 'seed 17' in its first line");
   return {
     seed: head.seed,

@@ -4,8 +4,8 @@
  * First the faults of the run are listed and played back without chance, which must be the same run. Then the bad time is
  * cut, since a short run is a cheap one with few faults; then whole parts are left out (a client, kinds of faults, directions,
  * all but the last faults before the complaint, most messages); and the rest goes in halves, quarters, and so on down to
- * single faults. A candidate ends at its first complaint of the kind that is looked for, and faults that met no packet
- * until then are gone with it.
+ * single faults. What lasts is made shorter, from either end. A candidate ends at its first complaint of the kind that is looked
+ * for, and faults that met nothing until then are gone with it.
  *
  * A fault that is left out changes all that is sent after it, so what is left may hang together for no reason. Where no
  * single fault can go, parts of it drawn at random are tried: a smaller part that fails as well is a new beginning. And where
@@ -17,12 +17,14 @@ import type { Fault } from '../link/fault.ts';
 import { Stream } from '../world/streams.ts';
 import type { SwarmLimits, SwarmScript } from './script.ts';
 import { firstThatFails } from './trial-race.ts';
-import { kindOf, type Outcome, type Trial, type Trials } from './trials.ts';
+import { faultAt, kindOf, type Outcome, type Span, type Trial, type Trials } from './trials.ts';
 
 /** The network heals no earlier: clients begin within the first 21 ms. */
 const HEALS_MIN = 25_000;
 /** Of the bad time, or of the messages, this is tried to be left; the boldest first, which are also the cheapest. */
 const PARTS_LEFT = [1 / 64, 1 / 16, 1 / 4, 1 / 2, 3 / 4, 7 / 8];
+/** What lasts is made shorter to whole milliseconds, which can be read. */
+const SPAN_UNIT_MICROS = 1_000;
 /** So few faults can be read: no search for fewer at random, or from the beginning in another order. */
 const FEW_FAULTS = 5;
 /** Parts drawn at random before they are given up, and the shares of the faults in them, in turn. */
@@ -79,6 +81,7 @@ type Order = 'time first' | 'faults first' | 'all first';
 interface Failing {
   readonly picked: readonly number[];
   readonly limits: SwarmLimits;
+  readonly spans: ReadonlyMap<number, Span>;
   readonly complaint: string;
   readonly sent: number;
   readonly endsAt: Micros;
@@ -106,7 +109,8 @@ class Search {
     this.#options = options;
     this.#draws = new Stream(`shrink/${options.script.seed}`);
     const { limits } = options.script;
-    this.best = { picked: [], limits, complaint: '', sent: 0, endsAt: NEVER, healsAt: NEVER, isMinimal: false };
+    const failing = { complaint: '', sent: 0, endsAt: NEVER, healsAt: NEVER, isMinimal: false };
+    this.best = { picked: [], limits, spans: new Map(), ...failing };
   }
 
   get isOver(): boolean {
@@ -124,7 +128,8 @@ class Search {
     this.#faultsBefore = first.faults.length;
     trials.lookFor(script, first.faults, kind);
     progress(`${first.faults.length} faults; looked for: ${kind}`);
-    if ((await this.#tries([{ picked: [...first.faults.keys()], limits: script.limits }], () => false)) < 0) {
+    const all = { picked: [...first.faults.keys()], limits: script.limits, spans: this.best.spans };
+    if ((await this.#tries([all], () => false)) < 0) {
       throw new Error(
         'the faults alone do not break the promise again: this is a bug of the simulator, please report it',
       );
@@ -146,6 +151,7 @@ class Search {
       await this.#leaveOut();
       await this.#limitTime();
       await this.#limitTalk();
+      await this.#shorten();
       if (before === this.#steps) await this.#drawParts();
     }
   }
@@ -171,6 +177,21 @@ class Search {
       if (most <= 1) return;
       if (!(await this.#triesLimits(PARTS_LEFT.map((part) => ({ ...limits, messages: Math.floor(most * part) }))))) {
         return;
+      }
+    }
+  }
+
+  /** Shorter spells: an earlier end, then a later beginning. */
+  async #shorten(): Promise<void> {
+    for (const place of this.best.picked) {
+      for (const end of ['end', 'beginning'] as const) {
+        while (!this.isOver && this.best.picked.includes(place)) {
+          const fault = faultAt(this.#all, this.best.spans, place);
+          if (!('lastsMicros' in fault) || fault.lastsMicros <= SPAN_UNIT_MICROS) break;
+          const shorter = shorterSpans(fault, end).map((span) => new Map(this.best.spans).set(place, span));
+          const { picked, limits } = this.best;
+          if ((await this.#tries(shorter.map((spans) => ({ picked, limits, spans })))) < 0) break;
+        }
       }
     }
   }
@@ -221,9 +242,9 @@ class Search {
   }
 
   result(): Shrunk {
-    const { picked, limits, complaint, isMinimal } = this.best;
+    const { picked, limits, spans, complaint, isMinimal } = this.best;
     return {
-      script: { ...this.#options.script, faults: picked.map((place) => this.#all[place]!), limits },
+      script: { ...this.#options.script, faults: picked.map((place) => faultAt(this.#all, spans, place)), limits },
       complaint,
       faultsBefore: this.#faultsBefore,
       runs: this.#runs,
@@ -263,7 +284,8 @@ class Search {
   }
 
   async #triesLimits(limits: readonly SwarmLimits[]): Promise<boolean> {
-    return (await this.#tries(limits.map((one) => ({ picked: this.best.picked, limits: one })))) >= 0;
+    const { picked, spans } = this.best;
+    return (await this.#tries(limits.map((one) => ({ picked, limits: one, spans })))) >= 0;
   }
 
   /** The place of the first of them that still fails, which is the best so far then; -1: none. */
@@ -288,21 +310,35 @@ class Search {
     return place;
   }
 
-  #adopt({ limits }: Trial, { met, complaint, sent, virtualMicros, healsAt }: Outcome): void {
+  #adopt({ limits, spans }: Trial, { met, complaint, sent, virtualMicros, healsAt }: Outcome): void {
     this.#steps++;
-    this.best = { picked: met, limits, complaint: complaint!, sent, endsAt: virtualMicros, healsAt, isMinimal: false };
+    const failing = { complaint: complaint!, sent, endsAt: virtualMicros, healsAt, isMinimal: false };
+    this.best = { picked: met, limits, spans, ...failing };
     if (met.length >= this.#fewestTold) return;
     this.#fewestTold = met.length;
     this.#options.progress(`${met.length} faults left after ${this.#runs} runs`);
   }
 
   #triesFaults(faults: readonly (readonly number[])[]): Promise<number> {
-    return this.#tries(faults.map((picked) => ({ picked, limits: this.best.limits })));
+    const { limits, spans } = this.best;
+    return this.#tries(faults.map((picked) => ({ picked, limits, spans })));
   }
 }
 
-function textOf({ picked, limits }: Trial): string {
-  return `${limits.healsAt} ${limits.messages} ${limits.clients} ${picked.join(' ')}`;
+function textOf({ picked, limits, spans }: Trial): string {
+  const shortened = picked.flatMap((place) => {
+    const span = spans.get(place);
+    return span === undefined ? [] : [`${place}:${span.at}+${span.lastsMicros}`];
+  });
+  return `${limits.healsAt} ${limits.messages} ${limits.clients} ${picked.join(' ')} ${shortened.join(' ')}`;
+}
+
+/** What is tried to be left of a spell, the boldest first. */
+function shorterSpans({ at, lastsMicros }: Span, end: 'end' | 'beginning'): Span[] {
+  const ends = at + lastsMicros;
+  const left = PARTS_LEFT.map((part) => Math.ceil((lastsMicros * part) / SPAN_UNIT_MICROS) * SPAN_UNIT_MICROS);
+  const shorter = [...new Set(left)].filter((micros) => micros < lastsMicros);
+  return shorter.map((micros) => ({ at: end === 'end' ? at : ends - micros, lastsMicros: micros }));
 }
 
 function kindOfFault(fault: Fault): string {
@@ -310,5 +346,5 @@ function kindOfFault(fault: Fault): string {
 }
 
 function placeOf(fault: Fault): string {
-  return fault.kind === 'rebind' ? fault.host : fault.direction;
+  return 'host' in fault ? fault.host : fault.direction;
 }

@@ -7,6 +7,8 @@
 
 import type { Drops } from '../../engine/drops.ts';
 import type { ConnectionStats } from '../../transport/connection-stats.ts';
+import type { Fault } from '../link/fault.ts';
+import type { SimHost } from '../world/host.ts';
 import type { NetworkStats } from '../world/transit.ts';
 
 /** More than one packet carries (a fragment has 1,024 bytes), and many. */
@@ -46,9 +48,31 @@ export const SIGHTS = [
   'a request with a spent token',
   'a malformed payload dropped',
   'a rogue cut off',
+  'packets that came to a cut way',
+  'packets held and let go at once',
+  'a host paused with something due',
+  'a send that the kernel refused',
+  'a receive that met an error',
+  'a NAT that forgot a silent port',
+  'a receive buffer too small',
+  'clocks that drift',
+  'clocks that leap',
+  'a calendar set anew',
 ] as const;
 
 export type Sight = (typeof SIGHTS)[number];
+
+/** Those of faults in time of which something came. A NAT may forget nothing, a socket may not be read: hosts are asked. */
+const OF_FAULTS: { readonly [kind in Fault['kind']]?: Sight } = {
+  cut: 'packets that came to a cut way',
+  hold: 'packets held and let go at once',
+  pause: 'a host paused with something due',
+  failSends: 'a send that the kernel refused',
+  receiveBuffer: 'a receive buffer too small',
+  drift: 'clocks that drift',
+  leap: 'clocks that leap',
+  stepCalendar: 'a calendar set anew',
+};
 
 /** What one run met. */
 export class Sights {
@@ -97,6 +121,18 @@ export class Sights {
     this.see('a request for a new path from elsewhere', some('pathLate', 'pathRepeated', 'pathResponse'));
     this.see('a malformed payload dropped', some('malformedPayloads'));
     this.see('a request with a spent token', some('requestTokenSpent', 'requestTokenElsewhere'));
+  }
+
+  /** A fault befell the run and something came of it. */
+  befell(kind: Fault['kind']): void {
+    const sight = OF_FAULTS[kind];
+    if (sight !== undefined) this.see(sight);
+  }
+
+  /** A host in the end. */
+  host({ nat, faultStats }: SimHost): void {
+    this.see('a NAT that forgot a silent port', nat !== null && nat.forgotten > 0);
+    this.see('a receive that met an error', faultStats.receiveErrors > 0);
   }
 
   network(stats: NetworkStats): void {

@@ -9,17 +9,20 @@
 import type { Server } from '../../engine/server.ts';
 import { type Micros, NEVER } from '../../sys/api.ts';
 import type { ConnectionStats } from '../../transport/connection-stats.ts';
-import type { DirectionOptions } from '../link/direction-options.ts';
 import { Fates } from '../link/fates.ts';
 import type { Fault } from '../link/fault.ts';
+import type { TimedFault } from '../link/timed-fault.ts';
 import { openEngine } from '../world/engine-host.ts';
 import type { SimHost } from '../world/host.ts';
 import type { Stranger } from '../world/stranger.ts';
+import { TimedFaults } from '../world/timed-faults.ts';
 import { World } from '../world/world.ts';
 import { SwarmConnection } from './connection.ts';
+import { drawFaults } from './draw-faults.ts';
 import { Nonces } from './nonces.ts';
 import { type ClientPlan, drawPlan, drawStranger, healed, limited, type SwarmPlan } from './plan.ts';
 import { ROGUE_ID, Rogue } from './rogue.ts';
+import { tooShortTrips } from './round-trips.ts';
 import { SECONDS_BY_DEFAULT, type SwarmLimits } from './script.ts';
 import { type Sight, Sights } from './sights.ts';
 import { SWARM_DECLARATIONS, type SwarmChannels } from './talk.ts';
@@ -85,7 +88,7 @@ const MICROS_A_BYTE = 4;
 /** After that for so long no packet with a payload leaves, but for the last acks. */
 const IDLE_MICROS = 1_000_000;
 const IDLE_PACKETS_MAX = 2;
-/** An idle client asks each 2 s whether it is heard; so long after it asked, it knows, and does not ask again yet. */
+/** An idle client asks each 2 s whether it is heard; so long after it asked, it knows. */
 const ANSWERED_MICROS = 500_000;
 /** Complaints that a report keeps: the first ones tell, the rest follow from them. */
 const COMPLAINTS_MAX = 20;
@@ -117,7 +120,7 @@ class SwarmRun {
   readonly #plan: SwarmPlan;
   readonly #serverHost: SimHost;
   readonly #stranger: Stranger;
-  readonly #metRebinds: Set<Fault> = new Set();
+  readonly #timed: TimedFaults;
   readonly #rogue: Rogue | null;
   #rogueIsIn = false;
   readonly #isHostile: boolean;
@@ -159,6 +162,15 @@ class SwarmRun {
     const rogueStream = world.streams.stream('swarm/rogue');
     this.#rogue = rogueStream.below(ROGUE_ONE_IN) === 0 ? new Rogue(rogueStream) : null;
     this.#rogue?.start(world, server, plan.healsAt);
+    const clients = drawn.clients.length;
+    const befalls = drawFaults(world.streams.stream('swarm/faults'), drawn.healsAt, clients);
+    this.#timed = new TimedFaults({
+      world,
+      fates: this.#fates,
+      faults: faults === null ? [...this.#rebindings(), ...befalls] : this.#fates.timed,
+      until: plan.healsAt,
+      allows: (fault) => this.#allows(fault),
+    });
     const isStrange =
       faults === null ? hostility !== null : faults.some(({ kind }) => kind === 'replay' || kind === 'corrupt');
     this.#isHostile = isStrange || this.#rogue !== null;
@@ -174,6 +186,9 @@ class SwarmRun {
   report(): SwarmReport {
     const talks = this.#connections.flatMap((one) => [one.toServer, one.toClient]);
     this.#sights.network(this.#world.stats);
+    this.#timed.settle();
+    for (const { kind } of this.#fates.met) this.#sights.befell(kind);
+    for (const host of [this.#serverHost, ...this.#connections.map((one) => one.host)]) this.#sights.host(host);
     return {
       seed: this.#world.seed,
       digest: this.#world.digest(),
@@ -186,19 +201,15 @@ class SwarmRun {
       complaints: this.#complaints,
       firstComplaintAt: this.#firstComplaintAt,
       faults: this.#fates.recorded,
-      met: new Set([...this.#fates.met, ...this.#metRebinds]),
+      met: this.#fates.met,
       sights: this.#sights.seen,
     };
   }
 
   async play(): Promise<void> {
-    for (const { at, host, address, fault } of this.#rebindings()) {
+    for (const { at, act } of this.#timed.steps) {
       await this.#pass(at);
-      const one = this.#connections.find(({ name }) => name === host);
-      if (one?.canRebind !== true) continue; // a new address would be the end, also of an attempt to connect
-      if (fault !== null) this.#metRebinds.add(fault);
-      one.rebound();
-      this.#world.rebind(one.host, { address });
+      act();
     }
     await this.#pass(this.#plan.healsAt);
     this.#heal();
@@ -222,20 +233,20 @@ class SwarmRun {
     if (this.#isStopped || until > untilMicros) throw new Stopped();
   }
 
-  /** Those during the bad time, in order. */
-  #rebindings(): readonly { at: Micros; host: string; address: boolean; fault: Fault | null }[] {
-    const scripted = this.#fates.hostFaults.flatMap((fault) =>
-      fault.kind === 'rebind' ? [{ at: fault.at, host: fault.host, address: fault.address, fault }] : [],
+  /** Those of the plan. */
+  #rebindings(): readonly TimedFault[] {
+    return this.#plan.clients.flatMap(({ rebindAt, rebindAddress: address }, i) =>
+      rebindAt === null ? [] : [{ kind: 'rebind', host: this.#connections[i]!.name, at: rebindAt, address } as const],
     );
-    const drawn = this.#plan.clients.map((client, i) => ({
-      at: client.rebindAt ?? NEVER,
-      host: this.#connections[i]!.name,
-      address: client.rebindAddress,
-      fault: null,
-    }));
-    return (this.#fates.replaces ? scripted : drawn)
-      .filter(({ at }) => at < this.#plan.healsAt)
-      .sort((a, b) => a.at - b.at);
+  }
+
+  /** A new address would be the end of who has no id to be found by, also of an attempt to connect. */
+  #allows(fault: TimedFault): boolean {
+    if (fault.kind !== 'rebind' && fault.kind !== 'natTimeout') return true;
+    const one = this.#connections.find(({ name }) => name === fault.host);
+    if (one?.canRebind !== true) return false;
+    if (fault.kind === 'rebind') one.rebound();
+    return true;
   }
 
   #heal(): void {
@@ -243,35 +254,18 @@ class SwarmRun {
     this.#fates.end();
     this.#plan.clients.forEach((client, i) => {
       const one = this.#connections[i]!;
-      this.#checkRoundTrips(one, this.#shortest(one.name, client));
+      this.#checkRoundTrips(one, client);
       this.#world.link(one.host, this.#serverHost, healed(client.up), healed(client.down));
       for (const { waitingBytes } of one.ends()) this.#mostWaiting = Math.max(this.#mostWaiting, waitingBytes);
       one.heal();
     });
   }
 
-  /** The least time that a packet and its answer can take. */
-  #shortest(name: string, { up, down }: ClientPlan): Micros {
-    const ways: readonly [string, DirectionOptions][] = [
-      [`${name}>server`, up],
-      [`server>${name}`, down],
-    ];
-    return ways.reduce((sum, [direction, { latencyMicros = 0, jitterMicros = 0 }]) => {
-      const early = this.#fates.replaces ? -this.#fates.earliest(direction) : jitterMicros;
-      return sum + latencyMicros - early;
-    }, 0);
-  }
-
-  /** Nobody measures less than the path takes; where a stranger's copies are faster than the originals, anything goes. */
-  #checkRoundTrips(one: SwarmConnection, shortest: Micros): void {
+  /** Where a stranger's copies are faster than the originals, anything goes. */
+  #checkRoundTrips(one: SwarmConnection, client: ClientPlan): void {
     if (this.#isHostile) return;
-    one.ends().forEach((stats, end) => {
-      if (!stats.rttIsMeasured || stats.rttMinMicros >= shortest) return;
-      const side = end === 0 ? 'client' : 'server';
-      this.complain(
-        `${one.name}: the ${side} measured a round trip of ${stats.rttMinMicros} us where it takes ${shortest} us`,
-      );
-    });
+    const slowestPpm = Math.min(this.#timed.slowestPpm(one.name), this.#timed.slowestPpm('server'));
+    for (const text of tooShortTrips(one, client, this.#fates, slowestPpm)) this.complain(text);
   }
 
   async #settle(): Promise<void> {
@@ -297,22 +291,20 @@ class SwarmRun {
         if (packets > IDLE_PACKETS_MAX) this.complain(`${one.name}: the idle ${side} sent ${packets} packets`);
       });
     });
-    const asks = this.#connections.some((one) => one.ends().some(({ inFlightBytes }) => inFlightBytes > 0));
-    if (asks) await this.#pass(this.#world.now + ANSWERED_MICROS);
-    for (const one of this.#connections) {
-      for (const [end, stats] of one.ends().entries()) {
-        this.#checkEmpty(`${one.name}: the idle ${end === 0 ? 'client' : 'server'}`, stats);
-      }
-    }
+    await this.#beEmpty();
   }
 
-  #checkEmpty(whose: string, stats: ConnectionStats): void {
-    const { waitingMessages, waitingBytes, unsettledMessages, inFlightBytes } = stats;
-    if (waitingMessages + waitingBytes + unsettledMessages + inFlightBytes === 0) return;
-    this.complain(
-      `${whose} holds ${waitingMessages} messages of ${waitingBytes} bytes, ${unsettledMessages} without fate, ` +
-        `and has ${inFlightBytes} bytes in flight`,
-    );
+  /** Each end has nothing left; one that asks whether it is heard has, until it is answered. */
+  async #beEmpty(): Promise<void> {
+    let left = this.#connections.flatMap((one) => one.ends().map((_, end) => ({ one, end })));
+    for (let waited = 0; ; waited += STEP_MICROS) {
+      left = left.filter(({ one, end }) => holdings(one.ends()[end]!) !== null);
+      if (left.length === 0 || waited >= ANSWERED_MICROS) break;
+      await this.#pass(this.#world.now + STEP_MICROS);
+    }
+    for (const { one, end } of left) {
+      this.complain(`${one.name}: the idle ${end === 0 ? 'client' : 'server'} ${holdings(one.ends()[end]!)}`);
+    }
   }
 
   #countFaults(): void {
@@ -366,4 +358,14 @@ class SwarmRun {
       });
     });
   }
+}
+
+/** What an end has not got rid of; null: nothing. */
+function holdings(stats: ConnectionStats): string | null {
+  const { waitingMessages, waitingBytes, unsettledMessages, inFlightBytes } = stats;
+  if (waitingMessages + waitingBytes + unsettledMessages + inFlightBytes === 0) return null;
+  return (
+    `holds ${waitingMessages} messages of ${waitingBytes} bytes, ${unsettledMessages} without fate, ` +
+    `and has ${inFlightBytes} bytes in flight`
+  );
 }

@@ -10,10 +10,24 @@ import type { Fault } from '../link/fault.ts';
 import type { SwarmLimits, SwarmScript } from './script.ts';
 import { runSwarm, type SwarmReport } from './swarm.ts';
 
+/** When a fault that lasts begins, and how long it lasts, in place of what the list says. */
+export interface Span {
+  readonly at: Micros;
+  readonly lastsMicros: Micros;
+}
+
 /** What befalls a run: these faults of the list, by their places in it, in order. */
 export interface Trial {
   readonly picked: readonly number[];
   readonly limits: SwarmLimits;
+  /** By places in the list. */
+  readonly spans: ReadonlyMap<number, Span>;
+}
+
+/** The fault at a place of the list as a trial has it. */
+export function faultAt(all: readonly Fault[], spans: ReadonlyMap<number, Span>, place: number): Fault {
+  const span = spans.get(place);
+  return span === undefined ? all[place]! : ({ ...all[place]!, ...span } as Fault);
 }
 
 /** What came of it. */
@@ -53,15 +67,16 @@ export function kindOf(complaint: string): string {
 /** Makes one trial. Null when it was cancelled. */
 export async function tryFaults(
   { seed, seconds }: SwarmScript,
-  { picked, limits }: Trial,
+  { picked, limits, spans }: Trial,
   all: readonly Fault[],
   kind: string,
   isCancelled: () => boolean,
 ): Promise<Outcome | null> {
+  const faults = picked.map((place) => faultAt(all, spans, place));
   const report = await runSwarm({
     seed,
     secondsMax: seconds,
-    faults: picked.map((place) => all[place]!),
+    faults,
     limits,
     isEnough: (complaint) => kindOf(complaint) === kind,
     isCancelled,
@@ -69,7 +84,7 @@ export async function tryFaults(
   if (isCancelled()) return null;
   return {
     complaint: report.complaints.find((one) => kindOf(one) === kind) ?? null,
-    met: picked.filter((place) => report.met.has(all[place]!)),
+    met: picked.filter((_, i) => report.met.has(faults[i]!)),
     sent: report.sent,
     virtualMicros: report.virtualMicros,
     healsAt: report.healsAt,

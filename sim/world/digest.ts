@@ -44,7 +44,10 @@ export type EventWatch = (time: Micros, kind: number, where: number, index: numb
 export class Digest {
   /** Events mixed so far. */
   events = 0;
-  /** Is told of each event as it is mixed; null: nobody is. */
+  /**
+   * Is told of each event as it is mixed, of datagrams, hosts and ways alike, by numbers alone: of two runs that differ, the
+   * first event that differs is where their digests part. Null: nobody is. Bytes of datagrams: `Transit.observer`.
+   */
   watch: EventWatch | null = null;
   #a = 0x9747_b28c | 0;
   #b = 0x2c1b_3c6d;

@@ -91,7 +91,7 @@ export class Nat {
     if (options.port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= PORT_MAX)) {
       throw new RangeError(`rebind ${this.#host.name}: port is an integer in 1 .. ${PORT_MAX}, not ${port}`);
     }
-    if (!address && this.#maps(port)) {
+    if (!address && this.maps(port)) {
       throw new RangeError(`rebind ${this.#host.name}: port ${port} is what the outside sees now: give another one`);
     }
     if (address) this.#moveTo(this.#freeAddress(addresses), addresses);
@@ -149,9 +149,10 @@ export class Nat {
     return this.#timeline.now - mapping.usedAt >= this.#timeoutMicros;
   }
 
-  /** Whether the outside reaches the host by this port now; before the first rebind, by every port that is bound. */
-  #maps(port: number): boolean {
-    return this.#times === 0 ? this.#host.ports.isBound(port) : this.#inside.has(port);
+  /** Whether the outside reaches the host by this port now; before the first rebind, also by those that are bound and not mapped. */
+  maps(port: number): boolean {
+    if (this.#inside.has(port)) return true;
+    return this.#times === 0 && this.#host.ports.isBound(port) && !this.#outside.has(port);
   }
 
   /** Before the first rebind every port is its own. */

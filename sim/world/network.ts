@@ -218,9 +218,7 @@ export class Network {
     const known = within || host.nat === null || host.nat.inward(pool.addresses, at + ADDRESS_BYTES);
     const socket = known ? host.ports.find(pool.addresses, at) : null;
     const heard = socket?.accept(id) ?? false;
-    const kind = heard ? EVENT_DELIVERED : EVENT_DROPPED;
-    if (this.transit.observer !== null) this.transit.observer(kind, id);
-    this.digest.mix(now, kind, direction.number, pool.index[id]!, pool.lengthBytes[id]!, pool.hash[id]!);
+    this.transit.mix(heard ? EVENT_DELIVERED : EVENT_DROPPED, id);
     if (heard) {
       this.stats.delivered++;
       if (!within) this.latency.add(now - pool.sentAt[id]!);

@@ -100,14 +100,14 @@ export class Stranger {
 
   #send(direction: LinkDirection, id: number, copy: number, fault: PacketFault): void {
     const transit = this.#transit;
-    const { pool, timeline, digest } = transit;
+    const { pool, timeline } = transit;
     const made = pool.copy(id, EXTENSION_BYTES_MAX);
     if (fault.damage !== null) this.#damage(direction, made, copy, CORRUPT_KINDS.indexOf(fault.damage));
     if (fault.elsewhere) pool.sendFrom(made, this.host.ipv4);
     direction.stats.duplicated++;
     transit.stats.duplicated++;
     const { now } = timeline;
-    digest.mix(now, EVENT_REPLAYED, direction.number, pool.index[made]!, pool.lengthBytes[made]!, pool.hash[made]!);
+    transit.mix(EVENT_REPLAYED, made);
     timeline.schedule(now + fault.micros, DUE_ARRIVAL, made);
     transit.fates?.of(direction.name).noteReplay({ ...fault, at: now });
   }

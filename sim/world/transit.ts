@@ -85,7 +85,10 @@ export class Transit implements DirectionWatcher {
     overflowed: 0,
     unreachable: 0,
   };
-  /** Told of each event before it takes effect: one of EVENT_*, and a datagram that is in the pool. */
+  /**
+   * Told of each event of a datagram before it takes effect: one of EVENT_*, and a datagram that is in the pool, where its bytes
+   * and addresses are. What befalls hosts and ways it does not hear of: that is `Digest.watch`'s, which has no bytes.
+   */
   observer: ((kind: number, id: number) => void) | null = null;
   /** By their numbers; a removed one stays in its place until another takes its number. */
   readonly directions: LinkDirection[] = [];
@@ -164,14 +167,14 @@ export class Transit implements DirectionWatcher {
     const bottleneck = direction.bottleneck;
     if (bottleneck === null) {
       const arrival = direction.cross(pool.index[id]!, now);
-      if (arrival !== LOST) this.#mix(EVENT_SENT, id);
+      if (arrival !== LOST) this.mix(EVENT_SENT, id);
       this.#fly(direction, id, arrival);
       return;
     }
     if (bottleneck.number === UNNUMBERED || this.#bottlenecks[bottleneck.number] !== bottleneck) this.#meet(bottleneck);
     const free = bottleneck.nextDeparture === NEVER;
     if (bottleneck.enter(id, length, now)) {
-      this.#mix(EVENT_SENT, id);
+      this.mix(EVENT_SENT, id);
       if (free) this.timeline.schedule(bottleneck.nextDeparture, DUE_DEPARTURE, bottleneck.number);
       else this.#collectDropped(bottleneck);
       return;
@@ -193,7 +196,7 @@ export class Transit implements DirectionWatcher {
 
   /** Datagram `id` of a source of cross traffic arrives. */
   arriveAtSource(id: number): void {
-    this.#mix(EVENT_DELIVERED, id);
+    this.mix(EVENT_DELIVERED, id);
     this.directions[this.pool.direction[id]!]!.stats.delivered++;
     this.stats.delivered++;
     this.sources[this.pool.source[id]!]!.arrive(id);
@@ -202,7 +205,8 @@ export class Transit implements DirectionWatcher {
 
   /** Datagram `id` has come to the end of a direction that holds: it waits there for the release. */
   hold(direction: LinkDirection, id: number): void {
-    if (!this.held.add(direction.number, id)) this.#dropAtQueue(id);
+    if (this.held.add(direction.number, id)) direction.stats.held++;
+    else this.#dropAtQueue(id);
   }
 
   /** A direction was cut, mended, held or released. */
@@ -215,7 +219,7 @@ export class Transit implements DirectionWatcher {
   }
 
   #refuse(admission: number, id: number): void {
-    this.#mix(admission === CUT ? EVENT_CUT : admission === TOO_LARGE ? EVENT_TOO_LARGE : EVENT_POLICED, id);
+    this.mix(admission === CUT ? EVENT_CUT : admission === TOO_LARGE ? EVENT_TOO_LARGE : EVENT_POLICED, id);
     if (admission === CUT) this.stats.cut++;
     else if (admission === TOO_LARGE) this.stats.tooLarge++;
     else this.stats.policed++;
@@ -228,7 +232,7 @@ export class Transit implements DirectionWatcher {
   }
 
   #dropAtQueue(id: number): void {
-    this.#mix(EVENT_QUEUE_DROP, id);
+    this.mix(EVENT_QUEUE_DROP, id);
     this.directions[this.pool.direction[id]!]!.stats.dropped++;
     this.stats.queueDropped++;
     this.pool.release(id);
@@ -238,7 +242,7 @@ export class Transit implements DirectionWatcher {
   #fly(direction: LinkDirection, sent: number, arrival: Micros): void {
     const { pool, stats } = this;
     if (arrival === LOST) {
-      this.#mix(EVENT_LOST, sent);
+      this.mix(EVENT_LOST, sent);
       stats.lost++;
       pool.release(sent);
       return;
@@ -248,7 +252,7 @@ export class Transit implements DirectionWatcher {
     this.timeline.schedule(arrival, DUE_ARRIVAL, id);
     const extra = direction.copyExtraMicros(pool.index[id]!);
     if (extra === NO_COPY) return;
-    this.#mix(EVENT_DUPLICATED, id);
+    this.mix(EVENT_DUPLICATED, id);
     direction.stats.duplicated++;
     stats.duplicated++;
     this.timeline.schedule(arrival + extra, DUE_ARRIVAL, pool.copy(id));
@@ -261,13 +265,14 @@ export class Transit implements DirectionWatcher {
     const length = pool.lengthBytes[id]!;
     const left = direction.corrupt.damage(pool.index[id]!, kind, pool.arenaOf(id), pool.offsetOf(id), length);
     pool.changed(id, left);
-    this.#mix(EVENT_CORRUPTED, id);
+    this.mix(EVENT_CORRUPTED, id);
     direction.stats.corrupted++;
     this.stats.corrupted++;
     return id;
   }
 
-  #mix(kind: number, id: number): void {
+  /** Something happens to datagram `id` now: whoever watches is told, and the digest. */
+  mix(kind: number, id: number): void {
     const { pool } = this;
     if (this.observer !== null) this.observer(kind, id);
     this.digest.mix(

@@ -113,7 +113,10 @@ export class World {
     return this.#network.digest.hex();
   }
 
-  /** Tells `observe` of every datagram from now on, but of cross traffic; null: nobody. Changes nothing of the run. */
+  /**
+   * Tells `observe` of every datagram from now on, with its bytes and addresses, but of cross traffic; null: nobody. For who opens
+   * and follows packets, as captures do, in a world as in a proxy. Changes nothing of the run.
+   */
   observe(observe: DatagramObserver | null): void {
     this.#network.transit.observer = observe === null ? null : observerOf(this.#network.transit, observe);
   }
@@ -171,7 +174,11 @@ export class World {
     return made;
   }
 
-  /** Tells `print` of each event of the network from now on, in a line: time, place, index, what, bytes. */
+  /**
+   * Tells `print` of each event from now on, in a line: time, place, index, what, bytes. They are those of the digest, what is
+   * done to hosts, NATs and ways among them, and cross traffic too: two runs whose lines are the same so far have done the same
+   * to the network. For who reads or compares runs; it sees no bytes. Changes nothing of the run.
+   */
   trace(print: (line: string) => void): void {
     this.#network.digest.watch = tracer(this.#network, print);
   }

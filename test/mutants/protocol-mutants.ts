@@ -17,7 +17,7 @@ export const PROTOCOL_MUTANTS: readonly ProtocolMutant[] = [
     find: 'rows.moveTo(connection, batch.address, addressAt);',
     replace: 'rows.moveTo(connection, batch.address, addressAt); rows.sessions.nextLow[connection] = 0;',
     complaint: 'packet numbers must rise',
-    seed: 4,
+    seed: 2,
   },
   {
     name: 'a replay window that moves before the packet is opened', // netcode c96c3c0
@@ -40,7 +40,7 @@ export const PROTOCOL_MUTANTS: readonly ProtocolMutant[] = [
     file: 'transport/netcode/sessions.js',
     find: 'return DROP_FORGED;',
     replace: '',
-    complaint: 'acknowledged a packet that was never sent',
+    complaint: 'the connection ended on the server: protocol',
     seed: 119,
   },
   {
@@ -72,8 +72,8 @@ export const PROTOCOL_MUTANTS: readonly ProtocolMutant[] = [
     file: 'transport/recovery/loss-detector.js',
     find: 'let near = ((last & 0xffff) - newest) & 0xffff;',
     replace: 'let near = ((last & 0xff) - newest) & 0xff;',
-    complaint: 'acknowledged a packet that was never sent',
-    seed: 29,
+    complaint: 'acknowledged what was never sent is still connected',
+    seed: 74,
   },
   {
     name: 'acks that are acked',
@@ -129,7 +129,7 @@ export const PROTOCOL_MUTANTS: readonly ProtocolMutant[] = [
     find: 'return ahead < 0 || (ahead > 0 && this.#done.has(stream, low));',
     replace: 'return ahead > 0 && this.#done.has(stream, low);',
     complaint: 'arrived twice',
-    seed: 6,
+    seed: 2,
   },
   {
     name: 'an older value of latest state that wins',
@@ -161,7 +161,7 @@ export const PROTOCOL_MUTANTS: readonly ProtocolMutant[] = [
     find: 'if (state === SKIP_IN_FLIGHT)\n            this.#makeDue(c, s, channel, id, slot, SKIP_DUE);\n        else if',
     replace: 'if (state === SKIP_IN_FLIGHT)\n            return;\n        else if',
     complaint: 'is not settled in time',
-    seed: 71,
+    seed: 25,
   },
   {
     name: 'a window that is never given back',
@@ -195,7 +195,7 @@ export const PROTOCOL_MUTANTS: readonly ProtocolMutant[] = [
       '            return ACK_MALFORMED;\n        if (far > last - first)\n            return ACK_VIOLATION;',
     replace: 'if (far > last) return ACK_MALFORMED; if (first < 0) return ACK_VIOLATION;',
     complaint: 'acknowledged what was never sent is still connected',
-    seed: 7,
+    seed: 74,
   },
   {
     name: 'a piece beyond the end of its message taken',

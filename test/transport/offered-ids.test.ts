@@ -3,10 +3,11 @@ import { Pair } from './pair.ts';
 
 const LATENCY = 50_000;
 const UNRELIABLE_CHANNEL = 0;
+const ORDERED_CHANNEL = 2;
 
 /** Two ends that have said hello. The first has `ids` connection ids to offer, and has sent nothing of them yet. */
-function greeted(ids: number): Pair {
-  const pair = new Pair();
+function greeted(ids: number, windowBytes: number = 1 << 27): Pair {
+  const pair = new Pair({ windowBytes });
   pair.latency(LATENCY);
   pair.run(pair.now + 2_000_000);
   pair.a.session.idsToOffer = ids;
@@ -66,4 +67,16 @@ test('a late ack of a copy of the first id is none of the second', () => {
   pair.latency(LATENCY);
   pair.run(pair.now + 2_000_000);
   expect(arrived(pair)).toEqual([2, 1]);
+});
+
+test('the first id alone is no reason for a packet: a message that waits for the window sends none (swarm seed 2193)', () => {
+  const pair = greeted(1, 65_536);
+  say(pair, LATENCY);
+  pair.a.send(pair.now, ORDERED_CHANNEL, new Uint8Array(40_000));
+  pair.a.send(pair.now, ORDERED_CHANNEL, new Uint8Array(40_000));
+  const before = pair.a.packets;
+  pair.wake(pair.a);
+  expect(pair.a.packets - before).toBe(Math.ceil(40_000 / 1_152));
+  pair.run(pair.now + 1_000_000);
+  expect(pair.b.received.filter(({ channel }) => channel === ORDERED_CHANNEL)).toHaveLength(2);
 });

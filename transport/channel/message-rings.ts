@@ -4,6 +4,8 @@
  *     oldest ........ nextWaiting ........ nextId
  *     sent, not all settled | waiting to be sent
  *
+ * Of latest state, where no key waits for another, some behind `nextWaiting` may have been sent: those that need no more window.
+ *
  * The rings lie in shared columns (`regions.ts`): slot `base[s] + (id & mask[s])`. A stream that has nothing has no ring.
  */
 

@@ -245,6 +245,18 @@ export class Outgoing {
     return true;
   }
 
+  /** Whether a message that waits can go without more of the peer's window: a small one, one that has begun, one that is covered. */
+  needsNoMore(slot: number): boolean {
+    const { rings } = this;
+    return rings.large[slot] === NONE || rings.carrier[slot] !== 0 || rings.charge[slot]! >= rings.length[slot]!;
+  }
+
+  /** No message from here on has been sent. Values of latest state may have gone past one that waits. */
+  sentEnd(s: number, channel: number): number {
+    const { rings, channels } = this;
+    return channels.kind[channel] === LATEST_STATE ? rings.nextId[s]! : rings.nextWaiting[s]!;
+  }
+
   /** Forgets everything of a connection. Its packets' rows must have been given back before. */
   clear(c: number): void {
     const { count } = this.channels;

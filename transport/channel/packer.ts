@@ -88,7 +88,8 @@ export class Packer {
     for (let channel = 0; channel < channels.count; channel++) {
       const s = c * channels.count + channel;
       if (rings.base[s] === NONE || !isReliable(channels.kind[channel]!)) continue;
-      for (let id = rings.oldest[s]!; id < rings.nextWaiting[s]!; id++) {
+      const end = this.#outgoing.sentEnd(s, channel);
+      for (let id = rings.oldest[s]!; id < end; id++) {
         const slot = rings.slotOf(s, id);
         if (rings.state[slot] !== IN_FLIGHT || rings.carrier[slot] === this.#serial) continue;
         if (this.#outgoing.isExpired(channels.kind[channel]!, slot, now)) {
@@ -124,12 +125,39 @@ export class Packer {
         this.#outgoing.expire(c, s, id++);
         if (rings.due[s]! > 0) return this.#putDue(c, s, channel, now);
       } else {
-        return rings.large[slot] === NONE
-          ? this.#putFirst(c, s, channel, kind, id, slot)
-          : this.#putFragment(c, s, channel, kind, id, slot);
+        const put = this.#putWaiting(c, s, channel, kind, id, slot);
+        return put === HELD && kind === LATEST_STATE ? this.#putPast(c, s, channel, id + 1, now) : put;
       }
     }
     lanes.rest(c, channel);
+    return HELD;
+  }
+
+  #putWaiting(c: number, s: number, channel: number, kind: number, id: number, slot: number): number {
+    return this.#outgoing.rings.large[slot] === NONE
+      ? this.#putFirst(c, s, channel, kind, id, slot)
+      : this.#putFragment(c, s, channel, kind, id, slot);
+  }
+
+  /**
+   * The value before `first` waits for the window. Values of other keys that need no more of it go past: they may stand for the
+   * very bytes that it waits for, in place of one that they have replaced, and nothing but they gives those back.
+   */
+  #putPast(c: number, s: number, channel: number, first: number, now: Micros): number {
+    const { rings } = this.#outgoing;
+    for (let id = first; id < rings.nextId[s]!; id++) {
+      const slot = rings.slotOf(s, id);
+      if (rings.state[slot] !== WAITING || !this.#outgoing.needsNoMore(slot)) continue;
+      if (this.#outgoing.isExpired(LATEST_STATE, slot, now)) {
+        this.#outgoing.expire(c, s, id);
+        continue;
+      }
+      const { nextWaiting } = rings;
+      const held = nextWaiting[s]!;
+      const put = this.#putWaiting(c, s, channel, LATEST_STATE, id, slot);
+      nextWaiting[s] = held;
+      return put;
+    }
     return HELD;
   }
 
@@ -333,7 +361,7 @@ export class Packer {
       const s = c * channels.count + channel;
       if (rings.copying[s] === 0) continue;
       let first = Math.max(rings.copyFrom[s]!, rings.oldest[s]!);
-      const end = rings.nextWaiting[s]!;
+      const end = this.#outgoing.sentEnd(s, channel);
       for (let id = first; id < end; id++) {
         const slot = rings.slotOf(s, id);
         const copies = rings.copies[slot]!;

@@ -27,6 +27,31 @@ describe.skipIf(!built)(`sim replay${built ? '' : ' (skipped: dist/ is missing, 
     expect(stdout).toContain('in 0.050 virtual seconds');
   });
 
+  it('is what `run --script` takes too, for another game, in place of chance', () => {
+    const file = join(folder, 'script.txt');
+    writeFileSync(
+      file,
+      'seed 3\nheals 230ms\ndrop client-0>server #30\ncut server>client-1 at 500ms for 100ms\ndrop client-0>server #99999\n',
+    );
+    const run = ['run', '--clients', '2', '--seconds', '2', '--loss', '20', '--script', file];
+    const { script, dropped } = JSON.parse(sim([...run, '--json']).stdout);
+    expect(script).toEqual({ faults: 3, met: 2 });
+    expect(dropped.lost).toBe(1);
+    expect(dropped.cut).toBeGreaterThan(2);
+    expect(sim(run).stdout).toContain('in place of chance, 2 of 3 faults befell the run');
+    for (const [line, said] of [
+      ['pause client-7 at 1s for 3ms', 'there is no host client-7: this run has server and client-0 to client-1'],
+      ['drop client-0>client-0 #1', 'a way leads from one host to another'],
+      ['cut a>b at 1s', "line 1: 'cut a>b at 1s' cannot be read"],
+    ]) {
+      writeFileSync(file, `${line}\n`);
+      const { status, stderr } = sim(run);
+      expect(stderr).toContain(said);
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+      expect(status).toBe(2);
+    }
+  });
+
   it('says in one line what a subject cannot be', () => {
     const file = join(folder, 'bad.txt');
     writeFileSync(file, 'seed 3\ndorp a>b #1\n');

@@ -1,6 +1,9 @@
 // Shrinking: a planted bug that takes two certain losses, among hundreds of faults, is boiled down to them.
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { faultText, parseFaults } from '../../../sim/link/fault.ts';
+import { LinkDirection } from '../../../sim/link/link.ts';
+import type { WayFault } from '../../../sim/link/timed-fault.ts';
 import { Ledger } from '../../../sim/swarm/ledger.ts';
 import type { SwarmScript } from '../../../sim/swarm/script.ts';
 import { NothingToShrink, type Shrunk, shrink } from '../../../sim/swarm/shrink.ts';
@@ -51,6 +54,38 @@ describe('shrinking', () => {
     vi.restoreAllMocks();
     expect((await runSwarm({ seed, secondsMax: seconds, limits, faults })).complaints).toEqual([]);
   }, 120_000);
+
+  it('makes what lasts shorter, from both ends', async () => {
+    // A planted bug: once two packets have come to a cut way between 120 and 160 ms, messages arrive damaged.
+    const { take } = Ledger.prototype;
+    let cuts = 0;
+    const { admit } = LinkDirection.prototype;
+    vi.spyOn(LinkDirection.prototype, 'admit').mockImplementation(function (this: LinkDirection, length, now) {
+      if (this.isCut && now >= 120_000 && now < 160_000) cuts++;
+      return admit.call(this, length, now);
+    });
+    vi.spyOn(Ledger.prototype, 'take').mockImplementation(function (this: Ledger, bytes, tag) {
+      if (cuts >= 2 && bytes.length > 10) bytes[9]! ^= 1;
+      return take.call(this, bytes, tag);
+    });
+    const cut = parseFaults('cut client-0>server at 60ms for 240ms\npause server at 70ms for 20ms');
+    const trials = new LocalTrials();
+    const start = trials.start.bind(trials);
+    trials.start = (trial) => {
+      cuts = 0;
+      return start(trial);
+    };
+    const script = { ...SCRIPT, limits: { clients: 1, messages: 60 }, faults: cut };
+    let asked = 0;
+    const shrunk = await shrink({ script, trials, isOver: () => ++asked > 60, progress: () => {} });
+    const [left, ...others] = shrunk.script.faults!;
+    expect(others).toEqual([]);
+    expect(left).toMatchObject({ kind: 'cut', direction: 'client-0>server' });
+    const { at, lastsMicros } = left as WayFault;
+    expect(at).toBeGreaterThan(60_000);
+    expect(lastsMicros).toBeLessThan(120_000);
+    expect(faultText(left!)).toMatch(/ for \d+ms$/);
+  }, 60_000);
 
   it('ends with the best so far when its time is over', async () => {
     plant();

@@ -34,7 +34,7 @@ function stand(width: number): { trials: Trials; started: Started[] } {
 }
 
 function list(count: number): Trial[] {
-  return Array.from({ length: count }, (_, i) => ({ picked: [i], limits: {} }));
+  return Array.from({ length: count }, (_, i) => ({ picked: [i], limits: {}, spans: new Map() }));
 }
 
 /** Lets promises settle. */
