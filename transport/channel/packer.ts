@@ -10,7 +10,8 @@ import type { Micros } from '../../sys/api.ts';
 import { FRAGMENT_BYTES, FRAGMENT_HEADER_BYTES_MAX, SKIPS_MAX } from '../wire/frame-types.ts';
 import { SKIPPED, WHOLE } from './carried.ts';
 import { isReliable, LATEST_STATE, TICK_INPUT, UNRELIABLE } from './channel-set.ts';
-import { DUE, IN_FLIGHT, NONE, SETTLED, SKIP_DUE, SKIP_IN_FLIGHT, WAITING } from './message-rings.ts';
+import { HELD, InputPacker, NO_ROOM } from './input-packer.ts';
+import { DUE, IN_FLIGHT, NONE, SKIP_DUE, SKIP_IN_FLIGHT, WAITING } from './message-rings.ts';
 import type { Outgoing } from './outgoing.ts';
 import { DELIVERED } from './outgoing-events.ts';
 import type { PacketWriter } from './packet-writer.ts';
@@ -19,9 +20,6 @@ import type { PacketWriter } from './packet-writer.ts';
 const COPY_BYTES_MAX = 256;
 /** Bytes of copies in one packet. */
 const COPIES_BYTES_MAX = 600;
-/** What `#put...` answers besides bytes: nothing of the lane may go now; the packet has no room. */
-const HELD = 0;
-const NO_ROOM = -1;
 
 export class Packer {
   /** Bytes of copies put so far, for statistics; messages sent again because they were lost. */
@@ -29,7 +27,7 @@ export class Packer {
   readonly retransmits: Float64Array;
   readonly #outgoing: Outgoing;
   readonly #writer: PacketWriter;
-  readonly #inputChannels: readonly number[];
+  readonly #inputs: InputPacker;
   #serial = 0;
   /** How often small reliable messages ride again. */
   #copies = 0;
@@ -41,8 +39,7 @@ export class Packer {
     this.retransmits = new Float64Array(connections);
     this.#outgoing = outgoing;
     this.#writer = writer;
-    const { kind } = outgoing.channels;
-    this.#inputChannels = [...kind.keys()].filter((channel) => kind[channel] === TICK_INPUT);
+    this.#inputs = new InputPacker(outgoing, writer, this.copyBytes);
   }
 
   /** Another connection of this number: its counters start at 0. */
@@ -78,7 +75,7 @@ export class Packer {
 
   /** What rides along in a packet that leaves anyway: unacked inputs, and copies of small messages that may be lost. */
   putRiders(c: number, now: Micros): void {
-    for (let i = 0; i < this.#inputChannels.length; i++) this.#putInputs(c, this.#inputChannels[i]!);
+    this.#inputs.putAll(c, this.#serial);
     if (this.#outgoing.copying[c]! > 0) this.#putCopies(c, now);
   }
 
@@ -101,7 +98,7 @@ export class Packer {
         break;
       }
     }
-    for (let i = 0; i < this.#inputChannels.length; i++) this.#putInputs(c, this.#inputChannels[i]!);
+    this.#inputs.putAll(c, this.#serial);
   }
 
   /** The next thing of a lane: bytes put, HELD or NO_ROOM. */
@@ -109,7 +106,7 @@ export class Packer {
     const { rings, channels, lanes } = this.#outgoing;
     const s = c * channels.count + channel;
     const kind = channels.kind[channel]!;
-    if (kind === TICK_INPUT) return this.#putInputLane(c, s, channel);
+    if (kind === TICK_INPUT) return this.#inputs.putLane(c, s, channel, this.#serial);
     if (rings.due[s]! > 0) return this.#putDue(c, s, channel, now);
     const paused = this.#outgoing.paused[c] === 1;
     let id = rings.nextWaiting[s]!;
@@ -119,8 +116,10 @@ export class Packer {
         rings.nextWaiting[s] = ++id;
       } else if (!this.#outgoing.inIdWindow(s, kind, id)) {
         return HELD; // before its time to live is looked at: a skip is bound to the window too
-      } else if (paused && !this.#outgoing.isBegun(slot)) break;
-      else if (this.#outgoing.isExpired(kind, slot, now)) {
+      } else if (paused && !this.#outgoing.isBegun(slot)) {
+        if (kind === LATEST_STATE) return this.#putPast(c, s, channel, id + 1, now);
+        break;
+      } else if (this.#outgoing.isExpired(kind, slot, now)) {
         rings.nextWaiting[s] = id + 1;
         this.#outgoing.expire(c, s, id++);
         if (rings.due[s]! > 0) return this.#putDue(c, s, channel, now);
@@ -148,6 +147,7 @@ export class Packer {
     for (let id = first; id < rings.nextId[s]!; id++) {
       const slot = rings.slotOf(s, id);
       if (rings.state[slot] !== WAITING || !this.#outgoing.needsNoMore(slot)) continue;
+      if (this.#outgoing.paused[c] === 1 && !this.#outgoing.isBegun(slot)) continue;
       if (this.#outgoing.isExpired(LATEST_STATE, slot, now)) {
         this.#outgoing.expire(c, s, id);
         continue;
@@ -290,59 +290,6 @@ export class Packer {
     if (at < 0) return false;
     pool.copyOut(rings.block[slot]!, 0, writer.bytes, writer.view, at, length);
     return true;
-  }
-
-  /** A new input: it goes with all that are not acked. */
-  #putInputLane(c: number, s: number, channel: number): number {
-    const { rings, lanes } = this.#outgoing;
-    if (rings.waiting[s] === 0 || this.#outgoing.paused[c] === 1) {
-      lanes.rest(c, channel);
-      return HELD;
-    }
-    const before = this.#writer.at;
-    this.#putInputs(c, channel);
-    if (rings.waiting[s]! > 0) return NO_ROOM;
-    lanes.rest(c, channel);
-    return this.#writer.at - before;
-  }
-
-  /** Every input that is not acked, the oldest first; when they do not all fit, the newest that do. */
-  #putInputs(c: number, channel: number): void {
-    const { rings, channels, carried, pool } = this.#outgoing;
-    const s = c * channels.count + channel;
-    if (rings.base[s] === NONE) return;
-    const writer = this.#writer;
-    let first = this.#firstInputThatFits(s);
-    // What was never sent goes first, in as many packets as it takes: the newest alone would leave it waiting for ever.
-    if (rings.waiting[s]! > 0 && rings.nextWaiting[s]! < first) first = rings.nextWaiting[s]!;
-    for (let id = first; id < rings.nextId[s]!; id++) {
-      const slot = rings.slotOf(s, id);
-      if (rings.state[slot] === SETTLED || rings.carrier[slot] === this.#serial) continue;
-      if (rings.state[slot] === WAITING && this.#outgoing.paused[c] === 1) return;
-      const length = rings.length[slot]!;
-      const at = writer.putInput(channel, rings.tag[slot]! >>> 0, length);
-      if (at < 0) return;
-      pool.copyOut(rings.block[slot]!, 0, writer.bytes, writer.view, at, length);
-      carried.add(s, id, WHOLE);
-      rings.carrier[slot] = this.#serial;
-      if (rings.state[slot] === WAITING) {
-        rings.nextWaiting[s] = id + 1;
-        this.#outgoing.setState(c, s, slot, IN_FLIGHT);
-      } else this.copyBytes[c] = this.copyBytes[c]! + length;
-    }
-  }
-
-  /** Where to begin, so that the newest input is in. */
-  #firstInputThatFits(s: number): number {
-    const { rings } = this.#outgoing;
-    let room = this.#writer.room;
-    let id = rings.nextId[s]!;
-    while (id > rings.oldest[s]!) {
-      room -= rings.length[rings.slotOf(s, id - 1)]! + 9; // a frame of its own in the worst case, where ticks were left out
-      if (room < 0) break;
-      id--;
-    }
-    return id;
   }
 
   #grantCopies(c: number, s: number, id: number, slot: number): void {

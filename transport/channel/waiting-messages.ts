@@ -1,6 +1,6 @@
 /**
  * What waits to be sent, as bytes: when a connection goes to another endpoint, everything that has been begun is settled first, and
- * the messages that have not go along, under the ids that they would have had.
+ * the messages that have not go along.
  */
 
 import type { Micros } from '../../sys/api.ts';
@@ -8,6 +8,7 @@ import { NEVER } from '../../sys/api.ts';
 import { loadRow, saveRow } from '../rows.ts';
 import type { ByteReader } from '../wire/byte-reader.ts';
 import type { ByteWriter } from '../wire/byte-writer.ts';
+import { isExactlyOnce } from './channel-set.ts';
 import { WAITING } from './message-rings.ts';
 import type { Outgoing } from './outgoing.ts';
 
@@ -37,7 +38,9 @@ export function saveWaiting(outgoing: Outgoing, c: number, writer: ByteWriter, n
       if (rings.state[rings.slotOf(s, id)] === WAITING) ids.push(id);
     }
     saveRow(writer, s, [outgoing.lastTick]);
-    writer.f64(ids[0] ?? rings.nextId[s]!).u32(ids.length);
+    // Where each id counts they go on without a gap; else some may have been sent that are newer than one that waits.
+    const counts = isExactlyOnce(channels.kind[s - c * channels.count]!);
+    writer.f64(counts ? (ids[0] ?? rings.nextId[s]!) : rings.nextId[s]!).u32(ids.length);
     for (const id of ids) {
       const slot = rings.slotOf(s, id);
       const expiresAt = rings.expiresAt[slot]!;
