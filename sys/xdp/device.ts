@@ -98,8 +98,11 @@ export class XdpDevice {
       (root, queue) => new XdpQueue(root, queue, queue * perQueue * umem.chunkBytes, perQueue, umem.chunkBytes),
     );
     this.budget = roots[0]!.raiseBudget(options.txFrames) ? options.txFrames : BUDGET_OLD;
-    // Without a copy a driver may not know what to do; with one the kernel computes what the card cannot.
-    this.outlet = new Outlet(roots[0]!, umem, this.zeroCopy, takesMetadata && !this.zeroCopy);
+    // Checksums are the kernel's in copy mode: it computes what the card does not; a driver without a copy may not. Who asks
+    // for generic programs may have the other end of a veth so too, and there a datagram without a checksum looks like a
+    // joined one, which is the kernel's to take apart.
+    const sums = takesMetadata && !this.zeroCopy && options.mode !== 'generic';
+    this.outlet = new Outlet(roots[0]!, umem, this.zeroCopy, sums);
   }
 
   /** Whether the interface is not there any more, or down. */

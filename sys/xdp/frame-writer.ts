@@ -6,12 +6,12 @@
  */
 
 import type { DatagramBatch } from '../api.ts';
+import { linuxCalls } from '../linux/calls.ts';
 import {
   type FrameTemplates,
   HEADERS_SHIFT,
 } from '../linux/netlink/frame-templates.ts';
 import { folded, tailSum } from '../wire/frame-sum.ts';
-import { xdpCalls } from './calls.ts';
 import type { Umem } from './umem.ts';
 
 /** Payloads longer than this are copied by memcpy: its call costs what 40 words cost. */
@@ -26,7 +26,7 @@ export class FrameWriter {
   private readonly bytes: Uint8Array;
   private readonly view: DataView;
   private readonly sums: boolean;
-  private readonly memcpy: (to: number, from: number, bytes: number) => number = xdpCalls().memcpy;
+  private readonly memcpy: (to: number, from: number, bytes: number) => number = linuxCalls().memcpy;
 
   /** @param sums whether checksums are computed here; else they are left to the kernel */
   constructor(umem: Umem, templates: FrameTemplates, batch: DatagramBatch, sums: boolean) {

@@ -4,10 +4,10 @@ import type { SocketStats } from '../api.ts';
 import { errnoOf } from '../errno.ts';
 import { lastErrno } from '../ffi/syscall.ts';
 import { MSG_DONTWAIT } from '../linux/abi.ts';
+import { linuxCalls } from '../linux/calls.ts';
 import { HEADERS_SHIFT, IPV4_HEADERS_BYTES, IPV6_HEADERS_BYTES } from '../linux/netlink/frame-templates.ts';
 import { UDP_BYTES } from '../wire/udp.ts';
 import * as abi from './abi.ts';
-import { xdpCalls } from './calls.ts';
 import type { ConsumerRing, ProducerRing } from './ring.ts';
 import type { Umem } from './umem.ts';
 import type { Xsk } from './xsk.ts';
@@ -132,7 +132,7 @@ export class Outlet {
 
   private kick(stats: SocketStats): void {
     stats.syscalls++;
-    if (xdpCalls().sendto(this.xsk.fd, 0, 0, MSG_DONTWAIT, 0, 0) >= 0) return;
+    if (linuxCalls().sendto(this.xsk.fd, 0, 0, MSG_DONTWAIT, 0, 0) >= 0) return;
     if (GONE.has(lastErrno())) this.gone = true;
   }
 

@@ -143,6 +143,11 @@ export class FrameTemplates {
     return this.words[template + ROW]! & 0xffff;
   }
 
+  /** The interface that frames of `template` leave by. */
+  interfaceOf(template: number): number {
+    return this.hops.interfaceIndex[this.words[template + ROW]! & 0xffff]!;
+  }
+
   /** Whether `template` is of IPv4. */
   isIPv4(template: number): boolean {
     return (this.words[template + IP]! & 0xff) === IPV4_FIRST;
