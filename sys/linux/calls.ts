@@ -12,6 +12,8 @@ export interface LinuxCalls {
   recvmmsg(fd: number, messages: number, count: number, flags: number, timeout: number): number;
   sendmmsg(fd: number, messages: number, count: number, flags: number): number;
   send(fd: number, bytes: number, count: number, flags: number): number;
+  sendto(fd: number, bytes: number, count: number, flags: number, sockaddr: number, sockaddrBytes: number): number;
+  memcpy(to: number, from: number, bytes: number): number;
   recv(fd: number, bytes: number, count: number, flags: number): number;
   ioctl(fd: number, request: number, value: number): number;
   close(fd: number): number;
@@ -47,6 +49,8 @@ export function linuxCalls(): LinuxCalls {
     recvmmsg: link('recvmmsg', 'int', ['int', 'uintptr_t', 'int', 'int', 'uintptr_t']),
     sendmmsg: link('sendmmsg', 'int', ['int', 'uintptr_t', 'int', 'int']),
     send: link('send', 'int', ['int', 'uintptr_t', 'uintptr_t', 'int']),
+    sendto: link('sendto', 'int64_t', ['int', 'uintptr_t', 'uintptr_t', 'int', 'uintptr_t', 'int']),
+    memcpy: link('memcpy', 'uintptr_t', ['uintptr_t', 'uintptr_t', 'uintptr_t']),
     recv: link('recv', 'int', ['int', 'uintptr_t', 'uintptr_t', 'int']),
     ioctl: link('ioctl', 'int', ['int', 'uintptr_t', 'uintptr_t']), // one pointer: no variadic convention differs
     close: link('close', 'int', ['int']),

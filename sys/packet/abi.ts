@@ -29,9 +29,24 @@ const VIRTIO_NET_HDR = {
 /** `struct virtio_net_hdr` (linux/virtio_net.h): what the kernel is to do to a frame before it leaves (PACKET_VNET_HDR). */
 export const VirtioNetHdr: Struct<typeof VIRTIO_NET_HDR> = struct(VIRTIO_NET_HDR);
 
+const TPACKET_REQ = { blockBytes: 'u32', blocks: 'u32', frameBytes: 'u32', frames: 'u32' } as const;
+/** `struct tpacket_req`: the ring that is asked for. */
+export const TpacketReq: Struct<typeof TPACKET_REQ> = struct(TPACKET_REQ);
+
+const TPACKET2_HDR = { status: 'u32', bytes: 'u32', keptBytes: 'u32', mac: 'u16', network: 'u16', more: 'b16' } as const;
+/** `struct tpacket2_hdr`: what each frame of a ring begins with. In a ring to send, the frame follows. */
+export const Tpacket2Hdr: Struct<typeof TPACKET2_HDR> = struct(TPACKET2_HDR);
+
 export const AF_PACKET = 17;
 export const SOCK_RAW_NONBLOCK_CLOEXEC = 0x80803;
 export const SOL_PACKET = 263;
+export const PACKET_VERSION = 10;
+export const TPACKET_V2 = 1;
+export const PACKET_TX_RING = 13;
+/** Of a frame to send: ours to write; the kernel's to send; the kernel's, which did not like it. */
+export const TP_STATUS_AVAILABLE = 0;
+export const TP_STATUS_SEND_REQUEST = 1;
+export const TP_STATUS_WRONG_FORMAT = 4;
 export const PACKET_VNET_HDR = 15;
 export const PACKET_QDISC_BYPASS = 20;
 /** The checksum field holds the sum of the pseudo-header; the rest is the kernel's, or the network card's. */

@@ -21,12 +21,15 @@ import {
   NAME_BYTES_WORD,
   NAME_WORDS,
 } from '../linux/message-table.ts';
-import type { NextHops } from '../linux/netlink/next-hops.ts';
+import { type FrameTemplates, IPV4_HEADERS_WORDS } from '../linux/netlink/frame-templates.ts';
 import type { SendTable } from '../linux/send-table.ts';
-import { ADDRESS_WORDS, addressWords } from '../posix/sockaddr.ts';
+import { sumOf } from '../wire/checksum.ts';
+import { setU16 } from '../wire/header.ts';
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../wire/numbers.ts';
+import { UDP_BYTES } from '../wire/udp.ts';
 import { AF_PACKET, SockaddrLl } from './abi.ts';
-import { END_IPV4, ETHERNET_AT, FrameHeaders, HEADER_BYTES, HEADER_WORDS, OFFLOAD_AT } from './frame-headers.ts';
+import { type FrameRing, openRing } from './frame-ring.ts';
+import { CHECKSUM_IN_UDP, OFFLOAD_BYTES, OFFLOAD_WORDS, writeOffload } from './offload-header.ts';
 import { openPacketSocket, takesOffloads } from './packet-fd.ts';
 
 /**
@@ -46,14 +49,9 @@ const IOV_HIGH_WORD: number = IOV_WORD + 1;
 const NAME_IPV4: number = AF_PACKET | (swap16(ETHERTYPE_IPV4) << 16);
 const NAME_IPV6: number = AF_PACKET | (swap16(ETHERTYPE_IPV6) << 16);
 
-/** What one socket sends frames with. */
-export interface FrameOptions {
-  readonly sourcePort: number;
-  readonly ttl: number;
-  readonly hopLimit: number;
-  /** Whether neighbours to one peer are joined. */
-  readonly joins: boolean;
-}
+/** A `virtio_net_hdr` and the headers of IPv6, rounded up. */
+const AREA_WORDS = 20;
+const AREA_BYTES: number = AREA_WORDS * 4;
 
 /** The frames of one socket. */
 export class FrameTable {
@@ -65,13 +63,13 @@ export class FrameTable {
   private readonly calls: LinuxCalls = linuxCalls();
   private readonly batch: DatagramBatch;
   private readonly stats: SocketStats;
-  private readonly hops: NextHops;
+  private readonly templates: FrameTemplates;
   private readonly runs: SendTable;
-  private readonly addresses: Int32Array;
   private readonly messages: MessageTable;
   private readonly iovecs: NativeArena;
   private readonly areas: NativeArena;
-  private readonly headers: FrameHeaders;
+  /** For datagrams that are not joined; null where the kernel has none. */
+  private readonly ring: FrameRing | null;
   private readonly batchLow: number;
   private readonly batchHigh: number;
   /** First entry of each message, and one past the last. */
@@ -83,25 +81,32 @@ export class FrameTable {
 
   /**
    * @param batch with native memory
+   * @param templates by entry of `batch`
    * @param runs tells how far a run of datagrams to one peer goes
+   * @param joins whether neighbours to one peer are joined
    * @throws SysError EPERM without CAP_NET_RAW
    */
-  constructor(batch: DatagramBatch, stats: SocketStats, runs: SendTable, hops: NextHops, options: FrameOptions) {
+  constructor(
+    batch: DatagramBatch,
+    stats: SocketStats,
+    runs: SendTable,
+    templates: FrameTemplates,
+    joins: boolean,
+  ) {
     this.batch = batch;
     this.stats = stats;
     this.runs = runs;
-    this.hops = hops;
-    this.addresses = addressWords(batch.address);
+    this.templates = templates;
     this.batchLow = batch.arenaAddress % 2 ** 32;
     this.batchHigh = Math.floor(batch.arenaAddress / 2 ** 32);
     this.fd = openPacketSocket(this.calls);
     this.offloads = takesOffloads(this.calls, this.fd);
-    this.joins = options.joins && this.offloads;
+    this.joins = joins && this.offloads;
     const count = Math.min(batch.slots, MESSAGES_AT_ONCE);
     this.messages = new MessageTable(count, 0);
     this.iovecs = NativeArena.map(VECTORS_AT_ONCE * Iovec.SIZE);
-    this.areas = NativeArena.map(count * HEADER_BYTES);
-    this.headers = new FrameHeaders(this.areas.i32.subarray(0, count * HEADER_WORDS), hops, options);
+    this.areas = NativeArena.map(count * AREA_BYTES);
+    this.ring = this.offloads ? openRing(batch, templates) : null;
     this.first = new Uint16Array(count + 1);
     for (let i = 0; i < count; i++) {
       const header = i * MESSAGE_WORDS;
@@ -116,13 +121,17 @@ export class FrameTable {
   }
 
   /**
-   * Sends entries from `from` on, as far as `ways` (a row of `NextHops` an entry) is not -1 and below `to`. Returns the
-   * first entry that did not leave: by way of -1, or because of `refusal`.
+   * Sends entries from `from` on, as far as `ways` (a template an entry) is not -1 and below `to`. Returns the first entry
+   * that did not leave: by way of -1, or because of `refusal`.
    */
   send(ways: Int32Array, from: number, to: number): number {
     this.refusal = 0;
     let entry = from;
     while (entry < to && ways[entry]! >= 0) {
+      if (this.ring !== null) {
+        entry = this.sendByRing(this.ring, ways, entry, to);
+        if (this.refusal !== 0 || entry === to || ways[entry]! < 0) break;
+      }
       const built = this.build(ways, entry, to);
       const sent = this.sendBuilt(built);
       entry = this.first[sent]!;
@@ -136,17 +145,27 @@ export class FrameTable {
 
   close(): void {
     if (this.fd < 0) return;
+    this.ring?.close();
     this.calls.close(this.fd);
     this.fd = -1;
   }
 
+  private sendByRing(ring: FrameRing, ways: Int32Array, from: number, to: number): number {
+    const reached = ring.send(ways, from, to, this.joins);
+    this.refusal = ring.refusal;
+    this.stats.syscalls += ring.calls;
+    this.countEntries(from, reached);
+    return reached;
+  }
+
   /** Writes messages, as many as one call takes; returns how many. */
   private build(ways: Int32Array, from: number, to: number): number {
-    const { batch, messages, iovecs, first, headers, addresses, hops, offloads } = this;
+    const { batch, messages, iovecs, first, templates, offloads } = this;
     const { offset, length } = batch;
     const { words, nameAt } = messages;
     const vectors = iovecs.i32;
-    const startAt = offloads ? OFFLOAD_AT : ETHERNET_AT;
+    const area = this.areas.i32;
+    const startAt = offloads ? 0 : OFFLOAD_BYTES;
     const areasLow = this.areas.addressLow;
     const areasHigh = this.areas.addressHigh;
     const { batchLow, batchHigh } = this;
@@ -154,35 +173,36 @@ export class FrameTable {
     let vector = 0;
     let entry = from;
     while (entry < to && built < messages.count) {
-      const row = ways[entry]!;
-      if (row < 0) break;
-      const address = entry * ADDRESS_WORDS;
+      const template = ways[entry]!;
+      if (template < 0) break;
       const end = this.joins ? this.endOfRun(ways, entry, to) : entry + 1;
       if (vector + 1 + end - entry > VECTORS_AT_ONCE) break;
       let bytes = length[entry]!;
       for (let other = entry + 1; other < end; other++) bytes += length[other]!;
-      const headersEnd = headers.write(built, row, addresses, address, bytes);
-      if (end - entry > 1) headers.join(built, headersEnd, length[entry]!);
-      if (!offloads) headers.sum(built, headersEnd, batch.arena, offset[entry]!, bytes);
+      const at = built * AREA_WORDS;
+      const headerWords = templates.write(template, area, at + OFFLOAD_WORDS, bytes);
+      writeOffload(area, at, headerWords, end - entry > 1 ? length[entry]! : 0);
+      const headersEnd = (OFFLOAD_WORDS + headerWords) * 4;
+      if (!offloads) this.sum(built * AREA_BYTES + headersEnd, offset[entry]!, bytes);
       const name = nameAt + built * NAME_WORDS;
-      words[name] = headersEnd === END_IPV4 ? NAME_IPV4 : NAME_IPV6;
-      words[name + INTERFACE_WORD] = hops.interfaceIndex[row]!;
+      words[name] = headerWords === IPV4_HEADERS_WORDS ? NAME_IPV4 : NAME_IPV6;
+      words[name + INTERFACE_WORD] = templates.interfaceOf(template);
       const header = built * MESSAGE_WORDS;
       words[header + IOV_WORD] = iovecs.addressLow + vector * Iovec.SIZE;
       words[header + IOV_COUNT_WORD] = end - entry + 1;
-      let at = vector * IOVEC_WORDS;
-      vectors[at] = areasLow + built * HEADER_BYTES + startAt;
-      vectors[at + BASE_HIGH_WORD] = areasHigh;
-      vectors[at + IOVEC_BYTES_WORD] = headersEnd - startAt;
+      let iovec = vector * IOVEC_WORDS;
+      vectors[iovec] = areasLow + built * AREA_BYTES + startAt;
+      vectors[iovec + BASE_HIGH_WORD] = areasHigh;
+      vectors[iovec + IOVEC_BYTES_WORD] = headersEnd - startAt;
       first[built] = entry;
       built++;
       for (; entry < end; entry++) {
-        at += IOVEC_WORDS;
-        vectors[at] = batchLow + offset[entry]!;
-        vectors[at + BASE_HIGH_WORD] = batchHigh;
-        vectors[at + IOVEC_BYTES_WORD] = length[entry]!;
+        iovec += IOVEC_WORDS;
+        vectors[iovec] = batchLow + offset[entry]!;
+        vectors[iovec + BASE_HIGH_WORD] = batchHigh;
+        vectors[iovec + IOVEC_BYTES_WORD] = length[entry]!;
       }
-      vector = at / IOVEC_WORDS + 1;
+      vector = iovec / IOVEC_WORDS + 1;
     }
     first[built] = entry;
     return built;
@@ -191,9 +211,9 @@ export class FrameTable {
   /** As `SendTable.endOfRun`, and all of it by the same way. */
   private endOfRun(ways: Int32Array, entry: number, to: number): number {
     const end = this.runs.endOfRun(entry, to);
-    const row = ways[entry]!;
+    const template = ways[entry]!;
     let same = entry + 1;
-    while (same < end && ways[same] === row) same++;
+    while (same < end && ways[same] === template) same++;
     return same;
   }
 
@@ -223,17 +243,31 @@ export class FrameTable {
   }
 
   private countSent(from: number, to: number): void {
-    const { stats, first } = this;
-    const { length } = this.batch;
-    let bytes = 0;
+    const { first } = this;
     for (let m = from; m < to; m++) {
       const entries = first[m + 1]! - first[m]!;
       if (entries > 1) this.datagramsJoined += entries;
     }
-    for (let entry = first[from]!; entry < first[to]!; entry++) bytes += length[entry]!;
-    this.datagramsOut += first[to]! - first[from]!;
-    stats.datagramsOut += first[to]! - first[from]!;
+    this.countEntries(first[from]!, first[to]!);
+  }
+
+  private countEntries(from: number, to: number): void {
+    const { stats } = this;
+    const { length } = this.batch;
+    let bytes = 0;
+    for (let entry = from; entry < to; entry++) bytes += length[entry]!;
+    this.datagramsOut += to - from;
+    stats.datagramsOut += to - from;
     stats.bytesOut += bytes;
+  }
+
+  /** Computes the UDP checksum here, for a kernel that does not: of the header that ends at byte `end` of the areas. */
+  private sum(end: number, from: number, length: number): void {
+    const { bytes } = this.areas;
+    const udp = end - UDP_BYTES;
+    // The field holds the sum of the pseudo-header, which is what the sum starts from.
+    const sum = ~sumOf(this.batch.arena, from, from + length, sumOf(bytes, udp, end)) & 0xffff;
+    setU16(bytes, udp + CHECKSUM_IN_UDP, sum === 0 ? 0xffff : sum); // 0 would mean that there is none
   }
 }
 

@@ -23,19 +23,18 @@ import { NativeArena } from '../ffi/arena.ts';
 import { must } from '../ffi/syscall.ts';
 import { SOL_IP, SOL_IPV6 } from '../linux/abi.ts';
 import { linuxCalls } from '../linux/calls.ts';
+import { FrameTemplates } from '../linux/netlink/frame-templates.ts';
 import type { NextHops } from '../linux/netlink/next-hops.ts';
 import type { LinuxUdpSocket } from '../linux/udp-socket.ts';
 import { ADDRESS_WORDS, addressWords, isMapped } from '../posix/sockaddr.ts';
-import { ETHERNET_BYTES } from '../wire/ethernet.ts';
 import { IP_TTL, IPV6_UNICAST_HOPS, SIOCOUTQ } from './abi.ts';
-import { END_IPV4, END_IPV6, ETHERNET_AT } from './frame-headers.ts';
 import { FrameTable } from './frame-table.ts';
+import { CHECKSUM_IN_UDP } from './offload-header.ts';
 
 const ENOBUFS: number = errnoOf('ENOBUFS');
 const EAGAIN: number = errnoOf('EAGAIN');
-/** Bytes of IP and UDP headers, by family. */
-const OVERHEAD_IPV4: number = END_IPV4 - ETHERNET_AT - ETHERNET_BYTES;
-const OVERHEAD_IPV6: number = END_IPV6 - ETHERNET_AT - ETHERNET_BYTES;
+/** Ethernet and the longest IP packet: the kernel sets no other limit. */
+const FRAME_BYTES_MAX: number = 14 + 0xffff;
 /** After a full device: frames wait for the queue to empty, but not longer than this (one peer's queue may never empty). */
 const FULL_HOLD_MICROS = 20_000;
 /** After a refusal that means something else: it would be refused again. */
@@ -73,16 +72,9 @@ export class PacketUdpSocket implements DatagramSocket {
   private readonly clock: Clock;
   private readonly frames: FrameTable;
   private readonly closed: () => void;
-  private readonly addresses: Int32Array;
-  /** Source addresses: that of each slot where there is the column, else one for all; zeros: the kernel chooses. */
-  private readonly sources: Int32Array;
-  private readonly sourceWords: number;
-  private readonly bound: Int32Array;
-  /** Whether this socket may send to an IPv4 and to an IPv6 address. */
-  private readonly sendsIPv4: boolean;
-  private readonly sendsIPv6: boolean;
-  /** By entry: row of `NextHops`, -1 for UDP. */
-  private readonly rowOf: Int32Array;
+  private readonly templates: FrameTemplates;
+  /** By entry: a template, -1 for UDP. */
+  private readonly templateOf: Int32Array;
   private readonly scratch: NativeArena = NativeArena.map(SCRATCH_BYTES);
   private readonly heldUntil: Float64Array = new Float64Array(1);
   /** Whether frames wait for now. */
@@ -108,21 +100,29 @@ export class PacketUdpSocket implements DatagramSocket {
     this.localAddress = udp.localAddress;
     this.stats = udp.stats;
     const ipv6 = !isIPv4(udp.localAddress);
-    this.sendsIPv4 = !ipv6 || options.dualStack;
-    this.sendsIPv6 = ipv6;
-    this.frames = new FrameTable(udp.tx, udp.stats, udp.sender, hops, {
-      sourcePort: portOf(udp.localAddress),
-      ttl: this.option(SOL_IP, IP_TTL),
-      hopLimit: ipv6 ? this.option(SOL_IPV6, IPV6_UNICAST_HOPS) : 0,
-      joins: options.gso,
-    });
-    this.addresses = addressWords(udp.tx.address);
-    this.bound = addressWords(udp.localAddress.slice());
+    const bound = addressWords(udp.localAddress.slice());
+    if (isMapped(bound, 0) && bound[3] === 0) bound.fill(0, 0, 4); // 0.0.0.0 is any, as :: is
     const perSlot = udp.tx.localAddress;
-    this.sources = perSlot === null ? this.bound : addressWords(perSlot);
-    this.sourceWords = perSlot === null ? 0 : ADDRESS_WORDS;
-    if (isMapped(this.bound, 0) && this.bound[3] === 0) this.bound.fill(0, 0, 4); // 0.0.0.0 is any, as :: is
-    this.rowOf = new Int32Array(udp.tx.slots);
+    // From the address of each entry where there is the column, else from one for all; zeros: the kernel chooses.
+    const sources = perSlot === null ? bound : addressWords(perSlot);
+    this.templates = new FrameTemplates(
+      hops,
+      addressWords(udp.tx.address),
+      sources,
+      perSlot === null ? 0 : ADDRESS_WORDS,
+      {
+        sourcePort: portOf(udp.localAddress),
+        ttl: this.option(SOL_IP, IP_TTL),
+        hopLimit: ipv6 ? this.option(SOL_IPV6, IPV6_UNICAST_HOPS) : 0,
+        sendsIPv4: !ipv6 || options.dualStack,
+        sendsIPv6: ipv6,
+        interfaceIndex: 0,
+        frameBytesMax: FRAME_BYTES_MAX,
+        prefix: CHECKSUM_IN_UDP,
+      },
+    );
+    this.frames = new FrameTable(udp.tx, udp.stats, udp.sender, this.templates, options.gso);
+    this.templateOf = new Int32Array(udp.tx.slots);
   }
 
   get pollHandle(): number {
@@ -149,7 +149,7 @@ export class PacketUdpSocket implements DatagramSocket {
   }
 
   flush(): number {
-    const { tx, frames, rowOf } = this;
+    const { tx, frames, templateOf } = this;
     const total = tx.count;
     if (this.pollHandle < 0 || total === 0) return 0;
     if (this.chooseWays(total) === 0) {
@@ -159,13 +159,13 @@ export class PacketUdpSocket implements DatagramSocket {
     }
     let head = 0;
     while (head < total) {
-      if (rowOf[head]! >= 0) {
-        head = frames.send(rowOf, head, total);
+      if (templateOf[head]! >= 0) {
+        head = frames.send(templateOf, head, total);
         if (frames.refusal !== 0) this.refuse(head, total);
         continue;
       }
       let end = head + 1;
-      while (end < total && rowOf[end]! < 0) end++;
+      while (end < total && templateOf[end]! < 0) end++;
       const reached = this.udp.sender.sendRange(this.pollHandle, head, end);
       this.udpOut += reached - head;
       head = reached;
@@ -182,25 +182,17 @@ export class PacketUdpSocket implements DatagramSocket {
     this.closed();
   }
 
-  /** Fills `rowOf` for entries below `total`; returns how many go as frames. */
+  /** Fills `templateOf` for entries below `total`; returns how many go as frames. */
   private chooseWays(total: number): number {
-    const { addresses, rowOf, hops, sources, sourceWords, tx } = this;
+    const { templates, templateOf } = this;
+    const { length } = this.tx;
     this.lookAround(this.clock.now());
     if (this.held) return 0;
     let frames = 0;
     for (let entry = 0; entry < total; entry++) {
-      const at = entry * ADDRESS_WORDS;
-      const mapped = isMapped(addresses, at);
-      let row = -1;
-      if ((mapped ? this.sendsIPv4 : this.sendsIPv6) && (addresses[at + 4]! & 0xffff) !== 0) {
-        row = hops.find(addresses, at, sources, entry * sourceWords);
-        if (row >= 0) {
-          const overhead = mapped ? OVERHEAD_IPV4 : OVERHEAD_IPV6;
-          if (tx.length[entry]! + overhead > hops.mtuBytes[row]!) row = -1;
-          else frames++;
-        }
-      }
-      rowOf[entry] = row;
+      const template = templates.find(entry, length[entry]!);
+      templateOf[entry] = template;
+      if (template >= 0) frames++;
     }
     return frames;
   }
@@ -213,16 +205,16 @@ export class PacketUdpSocket implements DatagramSocket {
 
   /** The frame of entry `head` was refused: it and what comes after it go by UDP, so that the order stays. */
   private refuse(head: number, total: number): void {
-    const { frames, rowOf, hops } = this;
+    const { frames, templateOf, templates, hops } = this;
     const full = frames.refusal === ENOBUFS || frames.refusal === EAGAIN;
     if (full) this.framesFull++;
     else this.framesRefused++;
     // A device that is down or gone, or has another MTU, says so here before its news come.
-    hops.doubt(rowOf[head]!);
+    hops.doubt(templates.rowOf(templateOf[head]!));
     this.held = true;
     this.heldAsFull = full;
     this.heldUntil[0] = this.clock.now() + (full ? FULL_HOLD_MICROS : REFUSED_HOLD_MICROS);
-    rowOf.fill(-1, head, total);
+    templateOf.fill(-1, head, total);
   }
 
   /** Bytes that went by UDP and have not left the machine. */

@@ -9,8 +9,15 @@ const SOCKADDR_XDP = { family: 'u16', flags: 'u16', interface: 'u32', queue: 'u3
 /** `struct sockaddr_xdp`. */
 export const SockaddrXdp: Struct<typeof SOCKADDR_XDP> = struct(SOCKADDR_XDP);
 
-const XDP_UMEM_REG = { address: 'ptr', bytes: 'u64', chunkBytes: 'u32', headroom: 'u32', flags: 'u32' } as const;
-/** `struct xdp_umem_reg` as Linux 5.4 has it; newer ones take it without the fields that came later. */
+const XDP_UMEM_REG = {
+  address: 'ptr',
+  bytes: 'u64',
+  chunkBytes: 'u32',
+  headroom: 'u32',
+  flags: 'u32',
+  metadataBytes: 'u32', // tx_metadata_len: padding before Linux 6.8
+} as const;
+/** `struct xdp_umem_reg`. */
 export const XdpUmemReg: Struct<typeof XDP_UMEM_REG> = struct(XDP_UMEM_REG);
 
 const XDP_RING_OFFSET = { producer: 'u64', consumer: 'u64', descriptors: 'u64', flags: 'u64' } as const;
@@ -72,6 +79,17 @@ export const XDP_UMEM_PGOFF_FILL_RING = 0x1_0000_0000;
 export const XDP_UMEM_PGOFF_COMPLETION_RING = 0x1_8000_0000;
 /** `struct xdp_desc`: u64 address, u32 length, u32 options. */
 export const XDP_DESC_BYTES = 16;
+/** Flag of XDP_UMEM_REG: `metadataBytes` counts (Linux 6.11). */
+export const XDP_UMEM_TX_METADATA_LEN = 4;
+/** Option of a descriptor to send: a `struct xsk_tx_metadata` lies before the frame. */
+export const XDP_TX_METADATA = 2;
+/** Its size (`tx_metadata_len`), and where in it lie: flags, where the sum starts in the frame, where in that its field lies. */
+export const XSK_TX_METADATA_BYTES = 16;
+export const XSK_TX_METADATA_FLAGS_AT = 0;
+export const XSK_TX_METADATA_START_AT = 8;
+export const XSK_TX_METADATA_OFFSET_AT = 10;
+/** The kernel, or the card, is to compute a checksum. */
+export const XDP_TXMD_FLAGS_CHECKSUM = 2;
 /** Bytes of a frame before what was received (XDP_PACKET_HEADROOM). */
 export const XDP_PACKET_HEADROOM = 256;
 

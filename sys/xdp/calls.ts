@@ -7,10 +7,8 @@ export interface XdpCalls {
   bpf(command: number, attributes: number, bytes: number): number;
   mmap(address: number, bytes: number, protection: number, flags: number, fd: number, offset: number): number | bigint;
   munmap(address: number, bytes: number): number;
-  sendto(fd: number, bytes: number, count: number, flags: number, sockaddr: number, sockaddrBytes: number): number;
   recvfrom(fd: number, bytes: number, count: number, flags: number, sockaddr: number, sockaddrBytes: number): number;
   ioctl(fd: number, request: number, argument: number): number;
-  memcpy(to: number, from: number, bytes: number): number;
 }
 
 /** The number of bpf(2), for which libc has no function. */
@@ -42,10 +40,8 @@ export function xdpCalls(): XdpCalls {
         'int64_t',
       ]),
       munmap: link('munmap', 'int', ['uintptr_t', 'uintptr_t']),
-      sendto: link('sendto', 'int64_t', ['int', 'uintptr_t', 'uintptr_t', 'int', 'uintptr_t', 'int']),
       recvfrom: link('recvfrom', 'int64_t', ['int', 'uintptr_t', 'uintptr_t', 'int', 'uintptr_t', 'uintptr_t']),
       ioctl: link('ioctl', 'int', ['int', 'uintptr_t', 'uintptr_t']),
-      memcpy: link('memcpy', 'uintptr_t', ['uintptr_t', 'uintptr_t', 'uintptr_t']),
     };
   }
   return calls;

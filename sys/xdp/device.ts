@@ -78,12 +78,14 @@ export class XdpDevice {
     const { umem } = this;
     this.hops = new NextHops(rng);
     const roots: Xsk[] = [];
+    let takesMetadata = false;
     let gate: Gate | null = null;
     try {
       gate = new Gate(at, INLETS_MAX, umem.frameBytesMax, options.mode, options.admission);
       for (let queue = 0; queue < at.queues; queue++) {
         const root = new Xsk(`queue ${queue} of ${at.name}`);
         roots.push(root);
+        if (queue === 0) takesMetadata = root.registerUmem(umem.arena, umem.bytes, umem.chunkBytes);
         openRoot(root, at.index, queue, umem, perQueue, options, roots[0]!);
       }
       this.zeroCopy = roots[0]!.zeroCopy;
@@ -98,7 +100,11 @@ export class XdpDevice {
       (root, queue) => new XdpQueue(root, queue, queue * perQueue * umem.chunkBytes, perQueue, umem.chunkBytes),
     );
     this.budget = roots[0]!.raiseBudget(options.txFrames) ? options.txFrames : BUDGET_OLD;
-    this.outlet = new Outlet(roots[0]!, umem, this.zeroCopy);
+    // Checksums are the kernel's in copy mode: it computes what the card does not; a driver without a copy may not. Who asks
+    // for generic programs may have the other end of a veth so too, and there a datagram without a checksum looks like a
+    // joined one, which is the kernel's to take apart.
+    const sums = takesMetadata && !this.zeroCopy && options.mode !== 'generic';
+    this.outlet = new Outlet(roots[0]!, umem, this.zeroCopy, sums);
   }
 
   /** Whether the interface is not there any more, or down. */
@@ -208,7 +214,6 @@ function openRoot(
   first: Xsk,
 ): void {
   const isFirst = root === first;
-  if (isFirst) root.registerUmem(umem.arena, umem.bytes, umem.chunkBytes);
   // A queue that only receives must have a completion ring too, and a socket must have one ring of its own.
   root.openRings(
     isFirst ? { fill: frames, completion: umem.txFrames, tx: umem.txFrames } : { fill: frames, completion: 1, rx: 1 },

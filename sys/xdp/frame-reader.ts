@@ -7,7 +7,7 @@
 
 import type { DatagramBatch, Micros, SocketStats } from '../api.ts';
 import { ADDRESS_WORDS, addressWords, MAPPED_WORD } from '../posix/sockaddr.ts';
-import { pseudoSum, sumIsWhole } from './frame-sum.ts';
+import { pseudoSum, sumIsWhole } from '../wire/frame-sum.ts';
 import { STAMP_BYTES } from './program.ts';
 import type { XdpQueue } from './queue.ts';
 import type { ConsumerRing } from './ring.ts';

@@ -18,20 +18,22 @@ import {
   type SocketStats,
   type SocketWay,
 } from '../api.ts';
+import { FrameTemplates } from '../linux/netlink/frame-templates.ts';
 import type { LinuxUdpSocket } from '../linux/udp-socket.ts';
-import { ADDRESS_WORDS, addressWords, isMapped } from '../posix/sockaddr.ts';
+import { ADDRESS_WORDS, addressWords } from '../posix/sockaddr.ts';
 import type { ResolvedUdpOptions } from '../posix/udp-options.ts';
 import type { Receiver, XdpDevice } from './device.ts';
-import { FrameWriter, IPV4_HEADERS_BYTES, IPV6_HEADERS_BYTES } from './frame-writer.ts';
+import { FrameWriter } from './frame-writer.ts';
 import type { Inlet } from './inlet.ts';
 import { isWildcard, sameHost } from './interface.ts';
 import { moveToFront } from './move-to-front.ts';
+import { UNUSED_BYTES } from './outlet.ts';
 import { XdpTraffic } from './traffic.ts';
 
 /** Every how many receives the kernel's socket is asked first: it must not starve while frames pour in. */
 const KERNEL_FIRST_EVERY = 16;
-/** IP packets count without the Ethernet header. */
-const ETHERNET_BYTES = 14;
+/** Hops of a datagram, as Linux has it. */
+const HOPS = 64;
 
 /** A bound socket. Made by `XdpSys.openUdp`. */
 export class XdpSocket implements DatagramSocket {
@@ -46,16 +48,13 @@ export class XdpSocket implements DatagramSocket {
   private readonly device: XdpDevice;
   private readonly inlet: Inlet;
   private readonly receiver: Receiver;
+  private readonly templates: FrameTemplates;
   private readonly writer: FrameWriter;
   private readonly clock: Clock;
   private readonly port: number;
   /** Whether the kernel would send to IPv4 and to IPv6 from this socket. */
   private readonly sendsIPv4: boolean;
   private readonly sendsIPv6: boolean;
-  private readonly addresses: Int32Array;
-  /** Source address of each entry of `tx`, or, with a step of 0, of all. */
-  private readonly sources: Int32Array;
-  private readonly sourceStep: number;
   /** Addresses that lead here past the kernel. */
   private readonly admitted: Uint8Array[] = [];
   private readonly now: Float64Array = new Float64Array(1);
@@ -95,12 +94,25 @@ export class XdpSocket implements DatagramSocket {
     this.left = new Uint16Array(this.tx.slots);
     this.queuedSlots = new Uint16Array(this.tx.slots);
     this.port = portOf(this.localAddress);
-    this.writer = new FrameWriter(device.umem, device.hops, this.tx, this.port);
     this.sendsIPv6 = !isIPv4(this.localAddress);
     this.sendsIPv4 = !this.sendsIPv6 || (options.dualStack && isWildcard(this.localAddress));
-    this.addresses = addressWords(this.tx.address);
-    this.sourceStep = this.tx.localAddress === null ? 0 : ADDRESS_WORDS;
-    this.sources = addressWords(this.tx.localAddress ?? sourceOf(this.localAddress));
+    this.templates = new FrameTemplates(
+      device.hops,
+      addressWords(this.tx.address),
+      addressWords(this.tx.localAddress ?? sourceOf(this.localAddress)),
+      this.tx.localAddress === null ? 0 : ADDRESS_WORDS,
+      {
+        sourcePort: this.port,
+        ttl: HOPS,
+        hopLimit: HOPS,
+        sendsIPv4: this.sendsIPv4,
+        sendsIPv6: this.sendsIPv6,
+        interfaceIndex: device.at.index,
+        frameBytesMax: device.umem.chunkBytes - UNUSED_BYTES,
+        prefix: 0,
+      },
+    );
+    this.writer = new FrameWriter(device.umem, this.templates, this.tx, !device.outlet.sums);
     for (const address of this.ownAddresses()) {
       device.gate.admit(address, inlet.index, options.columns.receivedAt === true);
       this.admitted.push(address);
@@ -192,53 +204,49 @@ export class XdpSocket implements DatagramSocket {
 
   /** Sends what can go as frames and moves the rest to the front; returns how many have gone. */
   private flushFrames(): number {
-    const { tx, device, writer, traffic } = this;
-    const { outlet, hops } = device;
-    const room = outlet.begin(tx.count);
-    if (room === 0) return 0;
-    hops.look(this.clock.now());
-    const { left, queuedSlots } = this;
-    let queued = 0;
+    const { tx, device, templates, writer, left, queuedSlots } = this;
+    const { outlet } = device;
+    const { count, length } = tx;
+    device.hops.look(this.clock.now());
+    let slot = 0;
     let leftCount = 0;
-    let bytes = 0;
-    for (let slot = 0; slot < tx.count; slot++) {
-      const row = queued < room ? this.wayOf(slot) : -1;
-      if (row < 0) {
-        left[leftCount++] = slot;
-        continue;
+    let gone = 0;
+    let isSorted = true;
+    while (slot < count && isSorted) {
+      const room = outlet.begin(count - slot);
+      if (room === 0) break;
+      let queued = 0;
+      for (; slot < count && queued < room; slot++) {
+        const template = templates.find(slot, length[slot]!);
+        if (template < 0) {
+          left[leftCount++] = slot;
+          continue;
+        }
+        outlet.queue(writer.write(template, slot, outlet.nextFrame()), templates.isIPv4(template));
+        queuedSlots[queued++] = slot;
       }
-      const frame = outlet.nextFrame();
-      const ipv4 = isMapped(this.addresses, slot * ADDRESS_WORDS);
-      outlet.queue(ipv4 ? writer.writeIPv4(slot, row, frame) : writer.writeIPv6(slot, row, frame));
-      queuedSlots[queued++] = slot;
-      bytes += tx.length[slot]!;
+      const sent = outlet.send(this.kernel.stats);
+      this.countSent(sent);
+      gone += sent;
+      // What was not taken goes the other way, in its own order.
+      for (let i = sent; i < queued; i++) left[leftCount++] = queuedSlots[i]!;
+      isSorted = sent === queued;
     }
-    if (queued === 0) return 0;
-    const sent = outlet.send(this.kernel.stats);
-    // What was not taken goes the other way, in its own order.
-    for (let i = sent; i < queued; i++) {
-      bytes -= tx.length[queuedSlots[i]!]!;
-      left[leftCount++] = queuedSlots[i]!;
-    }
-    if (sent < queued) left.subarray(0, leftCount).sort();
-    moveToFront(tx, left, leftCount);
-    this.kernel.stats.datagramsOut += sent;
-    this.kernel.stats.bytesOut += bytes;
-    traffic.framesOut += sent;
-    return sent;
+    for (; slot < count; slot++) left[leftCount++] = slot;
+    if (!isSorted) left.subarray(0, leftCount).sort();
+    if (gone > 0) moveToFront(tx, left, leftCount);
+    return gone;
   }
 
-  /** The row of next hops by which the entry in `slot` can leave as a frame; -1: it is the kernel's. */
-  private wayOf(slot: number): number {
-    const { addresses, device } = this;
-    const { hops } = device;
-    const at = slot * ADDRESS_WORDS;
-    const ipv4 = isMapped(addresses, at);
-    if ((addresses[at + 4]! & 0xffff) === 0 || !(ipv4 ? this.sendsIPv4 : this.sendsIPv6)) return -1;
-    const row = hops.find(addresses, at, this.sources, slot * this.sourceStep);
-    if (row < 0 || hops.interfaceIndex[row] !== device.at.index) return -1;
-    const bytes = this.tx.length[slot]! + (ipv4 ? IPV4_HEADERS_BYTES : IPV6_HEADERS_BYTES);
-    return bytes - ETHERNET_BYTES <= hops.mtuBytes[row]! && bytes + 2 <= device.umem.chunkBytes ? row : -1;
+  /** Counts the first `sent` of the slots that were queued. */
+  private countSent(sent: number): void {
+    const { stats } = this.kernel;
+    const { length } = this.tx;
+    let bytes = 0;
+    for (let i = 0; i < sent; i++) bytes += length[this.queuedSlots[i]!]!;
+    stats.datagramsOut += sent;
+    stats.bytesOut += bytes;
+    this.traffic.framesOut += sent;
   }
 
   /** The addresses of the interface that this socket is bound to, with its port. */

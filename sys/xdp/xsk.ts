@@ -51,14 +51,23 @@ export class Xsk {
     if (this.fd < 0) throw xdpError(errnoName(lastErrno()), 'socket(AF_XDP)', subject);
   }
 
-  /** Makes `bytes` bytes of `arena` the memory of frames. They count as locked. */
-  registerUmem(arena: NativeArena, bytes: number, chunkBytes: number): void {
+  /**
+   * Makes `bytes` bytes of `arena` the memory of frames. They count as locked. Returns whether what is sent may be preceded
+   * by a word to the kernel about its checksum, which old kernels do not take.
+   */
+  registerUmem(arena: NativeArena, bytes: number, chunkBytes: number): boolean {
     const request = new StructArray(this.scratch, abi.XdpUmemReg, 0, 1);
     this.scratch.bytes.fill(0, 0, abi.XdpUmemReg.SIZE);
     request.setPointer(0, abi.XdpUmemReg.address, arena, 0);
     request.setU64(0, abi.XdpUmemReg.bytes, bytes);
     request.setU32(0, abi.XdpUmemReg.chunkBytes, chunkBytes);
+    request.setU32(0, abi.XdpUmemReg.flags, abi.XDP_UMEM_TX_METADATA_LEN);
+    request.setU32(0, abi.XdpUmemReg.metadataBytes, abi.XSK_TX_METADATA_BYTES);
+    if (this.trySetOption(abi.XDP_UMEM_REG_OPTION, abi.XdpUmemReg.SIZE)) return true;
+    request.setU32(0, abi.XdpUmemReg.flags, 0);
+    request.setU32(0, abi.XdpUmemReg.metadataBytes, 0);
     this.setOption(abi.XDP_UMEM_REG_OPTION, abi.XdpUmemReg.SIZE);
+    return false;
   }
 
   /** Makes the rings whose size is not 0, and maps them. Sizes are powers of two. */
@@ -167,8 +176,11 @@ export class Xsk {
   }
 
   private setOption(option: number, bytes: number): void {
-    const result = linuxCalls().setsockopt(this.fd, abi.SOL_XDP, option, this.scratch.address, bytes);
-    if (result < 0) this.fail('setsockopt(SOL_XDP)');
+    if (!this.trySetOption(option, bytes)) this.fail('setsockopt(SOL_XDP)');
+  }
+
+  private trySetOption(option: number, bytes: number): boolean {
+    return linuxCalls().setsockopt(this.fd, abi.SOL_XDP, option, this.scratch.address, bytes) >= 0;
   }
 
   private getOption(option: number, bytes: number): void {

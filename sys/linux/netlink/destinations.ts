@@ -25,6 +25,8 @@ export class Destinations {
   /** 1 where the row holds a destination. */
   readonly held: Uint8Array;
   private readonly hashes: Int32Array;
+  /** Set by who uses a row without finding it anew; `look` of `NextHops` takes it back into `usedIn`. */
+  readonly recent: Uint8Array;
   /** The turn in which each row was last found. */
   private readonly usedIn: Float64Array;
   private readonly turn: Float64Array = new Float64Array(1);
@@ -43,12 +45,20 @@ export class Destinations {
     this.keys = new Int32Array(rows * KEY_WORDS);
     this.held = new Uint8Array(rows);
     this.hashes = new Int32Array(rows);
+    this.recent = new Uint8Array(rows);
     this.usedIn = new Float64Array(rows);
   }
 
   /** A new turn begins: rows found from here on count as used later than those before. */
   beginTurn(): void {
     this.turn[0]!++;
+  }
+
+  /** Notes that `row` was used, where somebody has said so. */
+  note(row: number): void {
+    if (this.recent[row] === 0) return;
+    this.recent[row] = 0;
+    this.usedIn[row] = this.turn[0]!;
   }
 
   /** The row of the destination at word `at` of `to`, sent from the address at word `fromAt` of `from`; -1: none. */
@@ -71,6 +81,7 @@ export class Destinations {
     const { held, usedIn, keys } = this;
     const first = (hash & this.setMask) * WAYS;
     let row = first;
+    for (let other = first; other < first + WAYS; other++) this.note(other);
     for (let other = first; other < first + WAYS && held[row] === 1; other++) {
       if (held[other] === 0 || usedIn[other]! < usedIn[row]!) row = other;
     }

@@ -31,6 +31,10 @@ const REFUSED_RETRY_MICROS = 1_000_000;
 /** A row is asked for again after this long even without news: not every change of the kernel's mind is told. */
 const ROW_LIFE_MICROS = 30_000_000;
 
+/** Rows whose age one look checks, and how often: all of them are checked about once a second. */
+const ROWS_A_SWEEP = 64;
+const SWEEP_MICROS = 10_000;
+
 /** What is known of a row's way. */
 const ROUTE_UNKNOWN = 0;
 const NEIGHBOUR_UNKNOWN = 1;
@@ -66,8 +70,13 @@ export class NextHops {
   readonly source: Int32Array;
   /** 12 bytes a row, as a frame begins: MAC of the next hop, MAC of the interface. */
   readonly macs: Uint8Array;
-  /** Another number whenever any of the above, or the destination of the row, is another. Wraps; compare for equality. */
+  /**
+   * Another number whenever any of the above, or the destination of the row, may be another, and when the row is too old:
+   * whoever keeps what `find` told asks again then. Wraps; compare for equality.
+   */
   readonly version: Int32Array;
+  /** 1 by row: set by whoever uses a row that it keeps, so that the row is not given to another destination. */
+  readonly recent: Uint8Array;
   readonly stats: NextHopStats = {
     routeQuestions: 0,
     neighbourQuestions: 0,
@@ -82,6 +91,8 @@ export class NextHops {
   /** When to look again. */
   private readonly due: Float64Array;
   private readonly now: Float64Array = new Float64Array(1);
+  private readonly sweepAt: Float64Array = new Float64Array(1);
+  private sweepFrom = 0;
   private readonly questionsLeft: Float64Array = new Float64Array(1);
   private readonly questions: NetlinkSocket = new NetlinkSocket();
   private readonly links: Links = new Links(this.questions);
@@ -96,6 +107,7 @@ export class NextHops {
     const rows = options.rows ?? ROWS_DEFAULT;
     this.rows = rows;
     this.destinations = new Destinations(rows, rng);
+    this.recent = this.destinations.recent;
     this.interfaceIndex = new Int32Array(rows);
     this.mtuBytes = new Int32Array(rows);
     this.source = new Int32Array(rows * 4);
@@ -115,6 +127,7 @@ export class NextHops {
     this.questionsLeft[0] = Math.min(QUESTIONS_AT_ONCE, this.questionsLeft[0]! + (elapsed * QUESTIONS_A_SECOND) / 1e6);
     this.destinations.beginTurn();
     this.news.take(now);
+    if (now >= this.sweepAt[0]!) this.sweep(now);
   }
 
   /**
@@ -136,8 +149,7 @@ export class NextHops {
   close(): void {
     this.questions.close();
     this.news.close();
-    this.state.fill(ROUTE_UNKNOWN);
-    this.due.fill(0);
+    for (let row = 0; row < this.rows; row++) this.forget(row);
     this.questionsLeft[0] = 0;
   }
 
@@ -145,8 +157,7 @@ export class NextHops {
 
   /** Nothing that was known is certain. */
   forgetAll(): void {
-    this.state.fill(ROUTE_UNKNOWN);
-    this.due.fill(0);
+    for (let row = 0; row < this.rows; row++) this.forget(row);
     this.stats.changes++;
   }
 
@@ -186,9 +197,21 @@ export class NextHops {
     }
   }
 
+  /** Takes notes of some rows: which were used, and which are so old that they must be asked for again. */
+  private sweep(now: Micros): void {
+    this.sweepAt[0] = now + SWEEP_MICROS;
+    const end = Math.min(this.rows, this.sweepFrom + ROWS_A_SWEEP);
+    for (let row = this.sweepFrom; row < end; row++) {
+      this.destinations.note(row);
+      if (this.state[row] === USABLE && this.due[row]! <= now) this.version[row]!++;
+    }
+    this.sweepFrom = end === this.rows ? 0 : end;
+  }
+
   private setNeighbour(row: number, mac: Uint8Array, macAt: number): void {
     const was = this.state[row];
     if (macAt < 0) {
+      this.version[row]!++;
       this.state[row] = NEIGHBOUR_UNKNOWN;
       this.due[row] = this.now[0]! + NEIGHBOUR_RETRY_MICROS;
     } else {
@@ -213,7 +236,6 @@ export class NextHops {
     if (asked < 0) {
       asked = this.destinations.claim(to, at, from, fromAt);
       this.forget(asked);
-      this.version[asked]!++;
     }
     if (this.state[asked] !== NEIGHBOUR_UNKNOWN) this.askRoute(asked);
     if (this.state[asked] === NEIGHBOUR_UNKNOWN) this.askNeighbour(asked);
@@ -226,6 +248,7 @@ export class NextHops {
   }
 
   private forget(row: number): void {
+    this.version[row]!++;
     this.state[row] = ROUTE_UNKNOWN;
     this.due[row] = 0;
   }

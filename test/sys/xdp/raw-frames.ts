@@ -3,7 +3,6 @@
 import { NativeArena } from '../../../sys/ffi/arena.ts';
 import { must } from '../../../sys/ffi/syscall.ts';
 import { linuxCalls } from '../../../sys/linux/calls.ts';
-import { xdpCalls } from '../../../sys/xdp/calls.ts';
 
 const AF_PACKET = 17;
 const SOCK_RAW = 3;
@@ -76,7 +75,7 @@ export class FrameSender {
   send(frame: Uint8Array): void {
     this.arena.bytes.set(frame, FRAME_AT);
     const { address } = this.arena;
-    must('sendto', () => xdpCalls().sendto(this.fd, address + FRAME_AT, frame.length, 0, address, SOCKADDR_LL_BYTES));
+    must('sendto', () => linuxCalls().sendto(this.fd, address + FRAME_AT, frame.length, 0, address, SOCKADDR_LL_BYTES));
   }
 
   close(): void {
