@@ -48,7 +48,7 @@ export { ConfigError, ConnectError, RequestError } from './errors.ts';
 export { type RunningWorker, type StartWorkerOptions, startWorker } from './executor/worker.ts';
 export { createHost, type GameModule, type Host } from './host.ts';
 export type { Admission, ClientOptions, MemoryOptions, ReconnectOptions, ServerOptions } from './options.ts';
-export type { Peer, PeerEvents } from './peer.ts';
+export type { HandedOver, Peer, PeerEvents } from './peer.ts';
 export {
   type RequestChannel,
   type RequestFailure,
@@ -58,6 +58,7 @@ export {
 } from './request-channel.ts';
 export { type BroadcastOptions, Server, type ServerEvents, type ServerMessage } from './server.ts';
 export { generatePrivateKey, mintToken, type TokenOptions } from './token.ts';
+export type { WorkerPlace } from './workers/handovers.ts';
 export type { WorkerGauges } from './workers/pulse.ts';
 export {
   startWorkers,
