@@ -33,7 +33,14 @@ const TPACKET_REQ = { blockBytes: 'u32', blocks: 'u32', frameBytes: 'u32', frame
 /** `struct tpacket_req`: the ring that is asked for. */
 export const TpacketReq: Struct<typeof TPACKET_REQ> = struct(TPACKET_REQ);
 
-const TPACKET2_HDR = { status: 'u32', bytes: 'u32', keptBytes: 'u32', mac: 'u16', network: 'u16', more: 'b16' } as const;
+const TPACKET2_HDR = {
+  status: 'u32',
+  bytes: 'u32',
+  keptBytes: 'u32',
+  mac: 'u16',
+  network: 'u16',
+  more: 'b16',
+} as const;
 /** `struct tpacket2_hdr`: what each frame of a ring begins with. In a ring to send, the frame follows. */
 export const Tpacket2Hdr: Struct<typeof TPACKET2_HDR> = struct(TPACKET2_HDR);
 

@@ -13,11 +13,7 @@ import { NativeArena } from '../ffi/arena.ts';
 import { lastErrno, must } from '../ffi/syscall.ts';
 import { MSG_DONTWAIT } from '../linux/abi.ts';
 import { type LinuxCalls, linuxCalls } from '../linux/calls.ts';
-import {
-  type FrameTemplates,
-  HEADERS_SHIFT,
-  IPV6_HEADERS_BYTES,
-} from '../linux/netlink/frame-templates.ts';
+import { type FrameTemplates, HEADERS_SHIFT, IPV6_HEADERS_BYTES } from '../linux/netlink/frame-templates.ts';
 import { setOption } from '../linux/udp-socket.ts';
 import { RingMemory } from '../packet-ring/ring-memory.ts';
 import { ETHERTYPE_IPV4 } from '../wire/numbers.ts';

@@ -86,13 +86,7 @@ export class FrameTable {
    * @param joins whether neighbours to one peer are joined
    * @throws SysError EPERM without CAP_NET_RAW
    */
-  constructor(
-    batch: DatagramBatch,
-    stats: SocketStats,
-    runs: SendTable,
-    templates: FrameTemplates,
-    joins: boolean,
-  ) {
+  constructor(batch: DatagramBatch, stats: SocketStats, runs: SendTable, templates: FrameTemplates, joins: boolean) {
     this.batch = batch;
     this.stats = stats;
     this.runs = runs;

@@ -5,7 +5,12 @@
  * Its ten bytes and the headers of a template make whole words: its last half word is the template's `prefix`.
  */
 
-import { HEADERS_SHIFT, IPV4_HEADERS_BYTES, IPV4_HEADERS_WORDS, IPV6_HEADERS_BYTES } from '../linux/netlink/frame-templates.ts';
+import {
+  HEADERS_SHIFT,
+  IPV4_HEADERS_BYTES,
+  IPV4_HEADERS_WORDS,
+  IPV6_HEADERS_BYTES,
+} from '../linux/netlink/frame-templates.ts';
 import { UDP_BYTES } from '../wire/udp.ts';
 import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_UDP_L4, VirtioNetHdr } from './abi.ts';
 

@@ -7,10 +7,7 @@
 
 import type { DatagramBatch } from '../api.ts';
 import { linuxCalls } from '../linux/calls.ts';
-import {
-  type FrameTemplates,
-  HEADERS_SHIFT,
-} from '../linux/netlink/frame-templates.ts';
+import { type FrameTemplates, HEADERS_SHIFT } from '../linux/netlink/frame-templates.ts';
 import { folded, tailSum } from '../wire/frame-sum.ts';
 import type { Umem } from './umem.ts';
 

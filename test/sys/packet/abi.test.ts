@@ -74,7 +74,11 @@ const STRUCTS: readonly [string, object & { readonly SIZE: number }, Record<stri
     packet.TpacketReq,
     { blockBytes: 'tp_block_size', blocks: 'tp_block_nr', frameBytes: 'tp_frame_size', frames: 'tp_frame_nr' },
   ],
-  ['struct tpacket2_hdr', packet.Tpacket2Hdr, { status: 'tp_status', bytes: 'tp_len', keptBytes: 'tp_snaplen', mac: 'tp_mac', network: 'tp_net', more: 'tp_sec' }],
+  [
+    'struct tpacket2_hdr',
+    packet.Tpacket2Hdr,
+    { status: 'tp_status', bytes: 'tp_len', keptBytes: 'tp_snaplen', mac: 'tp_mac', network: 'tp_net', more: 'tp_sec' },
+  ],
 ];
 
 /** Constants whose C name is ours. */
