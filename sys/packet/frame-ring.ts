@@ -7,7 +7,7 @@
  * sends the datagram in another way.
  */
 
-import type { DatagramBatch } from '../api.ts';
+import { type DatagramBatch, SysError } from '../api.ts';
 import { errnoOf } from '../errno.ts';
 import { NativeArena } from '../ffi/arena.ts';
 import { lastErrno, must } from '../ffi/syscall.ts';
@@ -208,7 +208,8 @@ function frameBytesFor(payloadBytes: number): number {
 export function openRing(batch: DatagramBatch, templates: FrameTemplates): FrameRing | null {
   try {
     return new FrameRing(batch, templates);
-  } catch {
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
     return null; // the answer, not a failure: frames go as messages
   }
 }
