@@ -204,7 +204,7 @@ describe.skipIf(why !== '')(`AF_XDP over a veth${why === '' ? '' : ` (${why})`}`
     for (const mode of ['native', 'generic'] as const) {
       const sys = xdp({ mode });
       const to = await open(sys, 'near', NEAR, { columns: { receivedAt: true } });
-      const from = await open(xdp(), 'far', FAR);
+      const from = await open(xdp({ mode }), 'far', FAR); // its checksums: see the README, Checksums
       const before = sys.clock.now();
       append(from, to.localAddress, pattern(20));
       from.flush();
