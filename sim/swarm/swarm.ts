@@ -14,7 +14,7 @@ import type { Fault } from '../link/fault.ts';
 import type { TimedFault } from '../link/timed-fault.ts';
 import { openEngine } from '../world/engine-host.ts';
 import type { SimHost } from '../world/host.ts';
-import type { Stranger } from '../world/stranger.ts';
+import { longestReplay, type Stranger } from '../world/stranger.ts';
 import { TimedFaults } from '../world/timed-faults.ts';
 import { World } from '../world/world.ts';
 import { SwarmConnection } from './connection.ts';
@@ -120,6 +120,8 @@ class SwarmRun {
   readonly #plan: SwarmPlan;
   readonly #serverHost: SimHost;
   readonly #stranger: Stranger;
+  /** World time at which the last of its copies has come. */
+  readonly #replayedBy: Micros;
   readonly #timed: TimedFaults;
   readonly #rogue: Rogue | null;
   #rogueIsIn = false;
@@ -159,6 +161,7 @@ class SwarmRun {
     });
     const hostility = drawStranger(world.streams.stream('swarm/stranger'));
     this.#stranger = world.stranger(hostility);
+    this.#replayedBy = plan.healsAt + (hostility === null ? 0 : longestReplay(hostility));
     const rogueStream = world.streams.stream('swarm/rogue');
     this.#rogue = rogueStream.below(ROGUE_ONE_IN) === 0 ? new Rogue(rogueStream) : null;
     this.#rogue?.start(world, server, plan.healsAt);
@@ -281,7 +284,8 @@ class SwarmRun {
   }
 
   async #beIdle(): Promise<void> {
-    await this.#pass(this.#world.now + STEP_MICROS * 4);
+    // A copy of what never came from where the client was before is late, but news: it is acknowledged.
+    await this.#pass(Math.max(this.#world.now + STEP_MICROS * 4, this.#replayedBy));
     const before = this.#connections.map((one) => one.ends().map((stats) => stats.packetsSent));
     await this.#pass(this.#world.now + IDLE_MICROS);
     this.#connections.forEach((one, i) => {

@@ -40,6 +40,11 @@ const LANES_A_COPY = 4;
 const LATER = 20;
 const TWO_TO_32 = 0x1_0000_0000;
 
+/** How long after the original the last copy may come. */
+export function longestReplay(options: StrangerOptions): Micros {
+  return options.soonMicros * LATER;
+}
+
 export class Stranger {
   readonly host: SimHost;
   readonly #transit: Transit;
