@@ -1,6 +1,6 @@
 /** bpf(2): maps, programs and the link that attaches a program to an interface for as long as this process lives. */
 
-import { errnoName } from '../../errno.ts';
+import { errnoName, errnoOf } from '../../errno.ts';
 import { NativeArena } from '../../ffi/arena.ts';
 import { lastErrno } from '../../ffi/syscall.ts';
 import { linuxCalls } from '../../linux/calls.ts';
@@ -23,6 +23,9 @@ const LOG_BYTES = 262_144;
 const LOG_LINES = 12;
 const LICENSE: Uint8Array = new TextEncoder().encode('Dual MIT/GPL\0');
 const NAME_BYTES_MAX = 15;
+/** Tries of a program that is loaded while signals come. */
+const LOADS_MAX = 32;
+const EAGAIN: number = errnoOf('EAGAIN');
 
 let scratch: NativeArena | null = null;
 
@@ -120,15 +123,23 @@ export function loadXdpProgram(name: string, instructions: Uint8Array): number {
     page.u32[17] = abi.BPF_XDP;
     return page;
   };
-  const fd = xdpCalls().bpf(abi.BPF_PROG_LOAD, attributes(null).address, ATTRIBUTES_BYTES);
+  const fd = load(attributes(null));
   if (fd >= 0) return fd;
   const errno = errnoName(lastErrno());
   // Again with a log, which costs time and memory: only who is refused wants one.
   const log = NativeArena.map(LOG_BYTES);
-  const second = xdpCalls().bpf(abi.BPF_PROG_LOAD, attributes(log).address, ATTRIBUTES_BYTES);
+  const second = load(attributes(log));
   if (second >= 0) return second;
   const text = new TextDecoder().decode(log.bytes.subarray(0, log.bytes.indexOf(0))).trimEnd();
   throw xdpError(errno, 'bpf(PROG_LOAD)', name, text.split('\n').slice(-LOG_LINES).join('\n'));
+}
+
+/** The verifier gives up when a signal comes, as a profiler sends a thousand a second: then it is asked again. */
+function load(attributes: NativeArena): number {
+  for (let tries = 1; ; tries++) {
+    const fd = xdpCalls().bpf(abi.BPF_PROG_LOAD, attributes.address, ATTRIBUTES_BYTES);
+    if (fd >= 0 || lastErrno() !== EAGAIN || tries === LOADS_MAX) return fd;
+  }
 }
 
 /**
